@@ -163,6 +163,11 @@ impl OwnHealth {
         self.manual = reason;
     }
 
+    /// Why a person says that it is unhealthy, if one does.
+    pub fn unhealthy(&self) -> Option<&str> {
+        self.manual.as_deref()
+    }
+
     /// Judges `levels`.
     pub fn measured(&mut self, levels: Levels) {
         let Self { limits, .. } = self;

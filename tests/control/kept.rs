@@ -64,11 +64,18 @@ fn health_that_was_set_survives_a_kill_right_after_the_answer() {
         &["health", "set", "--unhealthy", "--reason", "deploy"],
     );
     wait_until("it says so", LIMIT, || watchdog.log().contains(said));
+    let status = watchdog.done(&["status"]);
+    let line = "set unhealthy by hand: deploy; httpok health set --healthy ends it\n";
+    assert!(status.starts_with(line), "{status}");
+    let status: Value = serde_json::from_str(&watchdog.done(&["status", "--json"])).expect("JSON");
+    assert_eq!(status["unhealthy"], "deploy", "{status}");
     // it is no check
     let events = watchdog.done(&["events"]);
     assert!(!events.contains("\"\""), "{events}");
     let now = watchdog.done(&["health", "set", "--healthy"]);
     assert!(!now.contains("deploy"), "{now}");
+    let status: Value = serde_json::from_str(&watchdog.done(&["status", "--json"])).expect("JSON");
+    assert!(status["unhealthy"].is_null(), "{status}");
     killed_after(&mut watchdog, &["beat", "backup"]);
     assert!(!watchdog.log().contains("unhealthy"), "{}", watchdog.log());
 }

@@ -27,6 +27,8 @@ pub struct FoundWatchdog {
     pub snapshot: Snapshot,
     pub programs: Vec<Process>,
     pub notifiers: Vec<NotifierStatus>,
+    /// A person said that it is unhealthy, and why.
+    pub unhealthy: Option<String>,
 }
 
 /// The state directory of `config`, else `dir`, else the usual one.
@@ -84,6 +86,7 @@ pub fn asked(
                 snapshot,
                 programs,
                 notifiers,
+                unhealthy,
             }) => found.push(FoundWatchdog {
                 target,
                 watchdog,
@@ -91,6 +94,7 @@ pub fn asked(
                 snapshot: *snapshot,
                 programs,
                 notifiers,
+                unhealthy,
             }),
             Ok(other) => troubles.push(format!("{target}: {}", reply_text(&other))),
             // a socket that a killed watchdog left behind

@@ -80,6 +80,7 @@ fn status_json(found: &[FoundWatchdog]) -> String {
             "snapshot": found.snapshot,
             "programs": found.programs,
             "notifiers": found.notifiers,
+            "unhealthy": found.unhealthy,
         })
         .to_string()
     });

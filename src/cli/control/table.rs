@@ -69,6 +69,7 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
             let name = cut(&visible::line(&found.watchdog), room);
             text += &format!("{}{pid}\n", paint.bold(&name));
         }
+        text += &unhealthy(found, paint, most);
         text += &refused(found, paint, most);
         if !found.snapshot.checks.is_empty() {
             let now = found.snapshot.at;
@@ -85,6 +86,28 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
     tables.collect::<Vec<_>>().join("\n")
 }
 
+/// That a person has set it unhealthy, which lasts until that is taken back.
+fn unhealthy(found: &FoundWatchdog, paint: Paint, most: Option<usize>) -> String {
+    let Some(reason) = &found.unhealthy else {
+        return String::new();
+    };
+    let why = match reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {}", visible::line(reason)),
+    };
+    notice(
+        &format!("set unhealthy by hand{why}; httpok health set --healthy ends it"),
+        paint,
+        most,
+    )
+}
+
+/// A line above the table, wrapped.
+fn notice(line: &str, paint: Paint, most: Option<usize>) -> String {
+    let parts = wrap(line, most.map_or(usize::MAX, |most| most.saturating_sub(2)));
+    format!("{}\n", paint.bold(&parts.join("\n  ")))
+}
+
 /// That the configuration file was refused at the last reload.
 fn refused(found: &FoundWatchdog, paint: Paint, most: Option<usize>) -> String {
     let config = found.snapshot.config.as_ref();
@@ -96,11 +119,7 @@ fn refused(found: &FoundWatchdog, paint: Paint, most: Option<usize>) -> String {
         span(found.snapshot.at.since(refused.at)),
         visible::line(&refused.brief())
     );
-    let parts = wrap(
-        &line,
-        most.map_or(usize::MAX, |most| most.saturating_sub(2)),
-    );
-    format!("{}\n", paint.bold(&parts.join("\n  ")))
+    notice(&line, paint, most)
 }
 
 /// What will happen, in full, where `table` had no room for it: the same of several checks once.

@@ -181,6 +181,9 @@ pub enum ControlReply {
             deserialize_with = "json::part"
         )]
         notifiers: Vec<NotifierStatus>,
+        /// A person said that the watchdog is unhealthy, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unhealthy: Option<String>,
     },
     Done {
         #[serde(with = "rfc3339")]

@@ -96,6 +96,7 @@ impl Watchdog {
         let watchdog = self.executor.intents.owner().watchdog.clone();
         let programs = self.programs.list();
         let notifiers = self.notification_queue.status();
+        let unhealthy = self.serving.health.unhealthy().map(str::to_owned);
         tokio::spawn(async move {
             snapshot.checks.iter_mut().for_each(hide_secrets);
             // a store that hangs must not hide how the checks are
@@ -106,6 +107,7 @@ impl Watchdog {
                 snapshot: Box::new(snapshot),
                 programs,
                 notifiers: notifiers.unwrap_or_default(),
+                unhealthy,
             });
         });
     }

@@ -45,6 +45,10 @@ pub const STATUS_JSON: &[Paragraph] = &[
         "The notifiers: name, pending (so many reports wait), since (when the one of them was made that was tried most often), failure (why it was not taken the last time), next (when something is tried again), given_up (so many are not tried any more), configured (false: no notifier of this name is configured).",
     ),
     Term(
+        "unhealthy",
+        "Why a person has set the watchdog unhealthy (httpok health set); null when nobody has.",
+    ),
+    Term(
         "snapshot.at, snapshot.shutting_down",
         "When it was taken, and whether the watchdog is ending.",
     ),
