@@ -4,10 +4,12 @@
 pub mod spec;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use dxr::{TryFromValue, Value};
+use tokio::time::{Instant, sleep};
 
 use super::transport::Transport;
 use super::{HEARD, OutputStream, Supervisor, xmlrpc};
@@ -25,7 +27,8 @@ pub struct Deadlines {
     /// For questions, which supervisord answers at once.
     pub question: Duration,
     /// For stop and start, which it answers when it is done. `stopwaitsecs` and `startsecs` set the pace,
-    /// and the RPC interface does not report these.
+    /// and the RPC interface does not report these. Meanwhile it is asked whether it lives: one that hangs is waited
+    /// for no longer than for a question.
     pub action: Duration,
 }
 
@@ -82,6 +85,32 @@ impl SupervisordClient {
         let call = xmlrpc::call(method, params)?;
         xmlrpc::answer(&self.transport.post(call, within).await?)
     }
+
+    /// Calls `method` on the process `name`, which is answered when it is done, for as long as supervisord answers
+    /// questions.
+    async fn command(&self, method: &str, name: &ProcessName) -> Result<(), CallError> {
+        let begun = Instant::now();
+        let params = vec![Value::String(name.namespec())];
+        let mut done = pin!(self.ask(method, params, self.deadlines.action));
+        let mut silent = pin!(self.until_silent());
+        tokio::select! {
+            biased;
+            answer = &mut done => answer.map(drop),
+            () = &mut silent => Err(CallError::TimedOut { after: begun.elapsed() }),
+        }
+    }
+
+    /// Returns when supervisord does not answer a question. A refusal is an answer.
+    async fn until_silent(&self) {
+        loop {
+            sleep(self.deadlines.question / 2).await;
+            let question = self.deadlines.question;
+            match self.ask("supervisor.getState", vec![], question).await {
+                Ok(_) | Err(CallError::Fault { .. } | CallError::Malformed { .. }) => {}
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -119,18 +148,12 @@ impl Supervisor for SupervisordClient {
 
     /// Stops `name`; answered when it has stopped.
     async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        let params = vec![Value::String(name.namespec())];
-        self.ask("supervisor.stopProcess", params, self.deadlines.action)
-            .await
-            .map(drop)
+        self.command("supervisor.stopProcess", name).await
     }
 
     /// Starts `name`; answered when it is RUNNING, or will not be.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        let params = vec![Value::String(name.namespec())];
-        self.ask("supervisor.startProcess", params, self.deadlines.action)
-            .await
-            .map(drop)
+        self.command("supervisor.startProcess", name).await
     }
 
     /// Sends `name` a signal; supervisor 3.2 and later know how.
