@@ -68,7 +68,7 @@ impl Watchdogs {
     pub fn wait_for_mail(&self, watchdog: &Program) {
         let mails = self.mails();
         let end = Instant::now() + LIMIT;
-        while !read(&mails).contains("web ") {
+        while !read(&mails).contains(" web") {
             let late = Instant::now() > end;
             assert!(
                 !late,
