@@ -46,7 +46,9 @@ pub fn open<'a>(
     }
     for check in checks {
         for (spec, end) in open.iter().filter(|(spec, _)| spec.concerns(check)) {
-            let until = Some(moment + end.duration_since(now).unwrap_or_default());
+            let until = moment + end.duration_since(now).unwrap_or_default();
+            // windows end at whole seconds; two clocks are not read at once
+            let until = Some(Moment::from_secs((until.as_millis() + 500) / 1000));
             let window = windows
                 .entry(check.to_owned())
                 .or_insert_with(|| MaintenanceWindow {

@@ -13,7 +13,7 @@ use crate::health::bounded_to;
 const LINE_MAX: usize = 64 * 1024;
 
 /// So many bytes of trailers at most.
-const TRAILERS_MAX: usize = 64 * 1024;
+const TRAILERS_MAX: usize = 1024 * 1024;
 
 /// What comes next of a body.
 #[derive(Debug, PartialEq, Eq)]
