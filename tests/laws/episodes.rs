@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use httpok::health::{
     ActionStep, Body, Budget, CallError, Check, CheckResult, DownState, Effect, Event, FailedStart,
-    Fails, IntentId, Judgement, Limits, Moment, Monitor, Observation, Outcome, PendingRestart,
-    Policy, ProcessState, Report, ReportKind, ResumeResult, StatusLine, Step, Ticket, Verdict,
+    Fails, IncidentEvent, IntentId, Judgement, Limits, Moment, Monitor, Observation, Outcome,
+    PendingRestart, Policy, ProcessState, Report, ReportKind, ResumeResult, StatusLine, Step,
+    Ticket, Verdict,
 };
 
 use super::rules::{acts, asked, at, attempt, fail, one, policy, probing, tick, view};
@@ -285,6 +286,33 @@ fn pending(incident_ended: bool) -> PendingRestart {
     }
 }
 
+/// The end of a try to finish the pending restart that `effects` has begun.
+fn resumed(effects: &[Effect], result: ResumeResult) -> Event {
+    let resume = effects.iter().find_map(|effect| match effect {
+        Effect::Resume { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    let step = |action| Step {
+        at: at(0),
+        took: Duration::ZERO,
+        process: Some(process(0)),
+        action,
+    };
+    let mut steps = vec![step(ActionStep::Resumed { state: RUNNING })];
+    if result == ResumeResult::Finished {
+        steps.push(step(ActionStep::Settled {
+            state: RUNNING,
+            pid: Some(8),
+        }));
+    }
+    Event::Resumed {
+        process: process(0),
+        ticket: resume.expect("it is tried"),
+        outcome: Outcome { steps },
+        result,
+    }
+}
+
 /// The columns: whether the incident of a pending restart has ended, and whether another one is opened by its end.
 #[test]
 fn end_of_a_pending_restart_reopens_no_reported_incident() {
@@ -292,30 +320,7 @@ fn end_of_a_pending_restart_reopens_no_reported_incident() {
         let checks = vec![one(0, at_once(), [true, false, false])];
         let mut monitor = Monitor::new(limits(), 1, checks);
         let effects = monitor.handle(at(0), Event::Inherited(Box::new(pending(ended))));
-        let resume = effects.iter().find_map(|effect| match effect {
-            Effect::Resume { ticket, .. } => Some(*ticket),
-            _ => None,
-        });
-        let step = |action| Step {
-            at: at(0),
-            took: Duration::ZERO,
-            process: Some(process(0)),
-            action,
-        };
-        let finished = Event::Resumed {
-            process: process(0),
-            ticket: resume.expect("it is tried"),
-            outcome: Outcome {
-                steps: vec![
-                    step(ActionStep::Resumed { state: RUNNING }),
-                    step(ActionStep::Settled {
-                        state: RUNNING,
-                        pid: Some(8),
-                    }),
-                ],
-            },
-            result: ResumeResult::Finished,
-        };
+        let finished = resumed(&effects, ResumeResult::Finished);
         let effects = monitor.handle(at(1000), finished);
         // nobody heard of the restart that a killed run had begun: its notifiers hold that back until the check passes
         assert_eq!(reports(&effects).len(), usize::from(opens), "{ended}");
@@ -376,6 +381,48 @@ fn incident_of_a_removed_check_is_closed_with_a_report_at_the_start() {
     let memory = monitor.memory("c0").expect("it is written down");
     assert!(memory.incident.is_none());
     assert_eq!(reports(&monitor.handle(at(6000), removed)).len(), 0);
+}
+
+/// A killed run stopped a process for a check that the file does not have any more: the last report names it.
+#[test]
+fn incident_of_a_removed_check_ends_when_its_process_runs_again() {
+    let mut before = Monitor::new(limits(), 1, vec![one(0, at_once(), [false; 3])]);
+    let _ = fail(&mut before, at(0), "c0", RUNNING, 9_000);
+    let memory = before.memory("c0").expect("it is known").clone();
+    let mut monitor = Monitor::new(limits(), 2, Vec::new());
+    monitor.restore("c0", memory);
+    let begun = monitor.handle(at(5000), Event::Inherited(Box::new(pending(false))));
+    let removed = Event::Removed {
+        check: "c0".to_owned(),
+    };
+    assert_eq!(reports(&monitor.handle(at(5001), removed)).len(), 0);
+    let failed = ResumeResult::NotYet {
+        why: "no such file".to_owned(),
+        start_answered: true,
+        start_begun: false,
+    };
+    let effects = monitor.handle(at(6000), resumed(&begun, failed));
+    assert_eq!(reports(&effects).len(), 0, "it does not run yet");
+    let ticket = effects.iter().find_map(|effect| match effect {
+        Effect::Wake { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    let woken = Event::Woken {
+        process: process(0),
+        ticket: ticket.expect("it is tried again"),
+    };
+    let begun = monitor.handle(at(600_000), woken);
+    let effects = monitor.handle(at(601_000), resumed(&begun, ResumeResult::Finished));
+    let closing = reports(&effects);
+    assert_eq!(closing.len(), 1, "{closing:?}");
+    assert!(closing[0].incident.is_of_removed());
+    let acted = closing[0].incident.entries.iter().any(|entry| {
+        matches!(&entry.event, IncidentEvent::Acted(outcome)
+            if outcome.restarted().any(|name| *name == process(0)))
+    });
+    assert!(acted, "{:?}", closing[0].incident.entries);
+    let memory = monitor.memory("c0").expect("it is written down");
+    assert!(memory.incident.is_none());
 }
 
 /// A probe of a check that restarts nothing, which is judged to be this; the reports that follow.

@@ -382,9 +382,10 @@ impl Watchdog {
         if let Some(journal) = &self.journal {
             journal.begin(self.executor.clock.now(), &self.monitor);
         }
-        self.close_removed();
         self.keep_maintenance();
         self.recover().await;
+        // after what was stopped for them runs again
+        self.close_removed();
         self.fleet.begin(&self.defined_checks());
         Ok(locks)
     }

@@ -57,6 +57,8 @@ pub struct Monitor {
     shared: Shared,
     /// Those that are not defined any more.
     removed: Removed,
+    /// Those among them whose incident is still open.
+    unclosed: Vec<String>,
     noted_after_end: Vec<String>,
 }
 
@@ -74,6 +76,7 @@ impl Monitor {
             order: Arc::default(),
             shared: Shared::new(limits, seed),
             removed: Removed::new(),
+            unclosed: Vec::new(),
             noted_after_end: Vec::new(),
         };
         monitor.define_first(checks);
@@ -321,6 +324,7 @@ impl Monitor {
             Event::Shutdown => self.shut_down(now, &mut effects),
         }
         self.release(now, &mut effects);
+        self.close_unclosed(now, &mut effects);
         self.release_slots(now, is_later, &mut effects);
         effects
     }

@@ -13,6 +13,7 @@ impl Moments for Monitor {
         let Self {
             checks,
             order: _,
+            unclosed: _,
             shared,
             removed,
             noted_after_end: _,

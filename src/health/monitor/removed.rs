@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::check::{Activity, Check, CheckState};
+use super::super::incident::IncidentEvent;
 use super::super::memory::Memory;
 use super::super::moment::Moment;
+use super::super::step::Outcome;
 use super::shared::Context;
 use super::{Effect, Monitor};
 
@@ -63,8 +65,12 @@ impl Monitor {
         self.forget_long_removed(now);
     }
 
-    /// Ends the incident of a check that is not defined any more.
+    /// Ends the incident of a check that is not defined any more. Not before what was stopped for it runs again: its
+    /// last report says so.
     pub(super) fn close_removed(&mut self, now: Moment, check: &str, effects: &mut Vec<Effect>) {
+        if !self.shared.pending_of(check).is_empty() {
+            return self.unclosed.push(check.to_owned());
+        }
         if let Some((_, state)) = self.removed.get_mut(check) {
             let mut cx = Context {
                 now,
@@ -72,6 +78,26 @@ impl Monitor {
                 effects,
             };
             state.close_removed(&mut cx);
+        }
+    }
+
+    /// The same of those that could not be ended yet.
+    pub(super) fn close_unclosed(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        for check in std::mem::take(&mut self.unclosed) {
+            self.close_removed(now, &check, effects);
+        }
+    }
+
+    /// Notes in its incident what was done for a check that is not defined any more.
+    pub(super) fn note_removed(&mut self, now: Moment, check: &str, outcome: &Outcome) {
+        if outcome.steps.is_empty() {
+            return;
+        }
+        if let Some((_, state)) = self.removed.get_mut(check)
+            && let Some(incident) = state.memory.incident.as_mut()
+        {
+            incident.note(now, IncidentEvent::Acted(outcome.clone()));
+            state.unwritten = true;
         }
     }
 
@@ -95,6 +121,10 @@ impl CheckState {
             silence,
             spent,
             samples,
+            incident,
+            notified_at,
+            status,
+            status_since,
             ..
         } = self.memory;
         let memory = Memory {
@@ -103,6 +133,17 @@ impl CheckState {
             spent,
             samples,
             ..Memory::default()
+        };
+        // an incident that could not be closed yet goes on
+        let memory = match incident {
+            None => memory,
+            open => Memory {
+                incident: open,
+                notified_at,
+                status,
+                status_since,
+                ..memory
+            },
         };
         Self {
             counts: self.counts,

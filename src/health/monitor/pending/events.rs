@@ -205,6 +205,9 @@ impl Monitor {
         self.shared.released = true;
         let touched = outcome.touched();
         let name = pending.restart.check.clone();
+        if !self.checks.contains_key(&name) {
+            self.note_removed(now, &name, &outcome);
+        }
         if touched {
             self.shared.touched(now, [process.clone()]);
             self.shared.slot_touched(&name);
