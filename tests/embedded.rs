@@ -28,6 +28,8 @@ mod logs;
 mod manual;
 #[path = "embedded/many_programs.rs"]
 mod many_programs;
+#[path = "embedded/names.rs"]
+mod names;
 #[path = "embedded/own_checks.rs"]
 mod own_checks;
 #[path = "embedded/process.rs"]

@@ -267,6 +267,35 @@ fn an_intent_survives_kill_9() {
     });
 }
 
+/// Of two memories of a check the later one counts.
+#[test]
+fn what_is_kept_of_a_watchdog_goes_with_its_new_key() {
+    now(async {
+        let dir = scratch();
+        let save = async |watchdog: &str, check: &str, json: &str| {
+            let store = Store::new(dir.path());
+            store.save_memory(watchdog, check, json.to_owned());
+            store.close(DEADLINE).await.expect("closed in time");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        save("old", "shop", "{\"at\":1}").await;
+        save("new", "shop", "{\"at\":2}").await;
+        save("new", "cart", "{\"at\":3}").await;
+        save("old", "cart", "{\"at\":4}").await;
+        save("old", "host", "{\"at\":5}").await;
+        let store = Store::new(dir.path());
+        enqueue(&store, "old", message("shop-1", 1)).await;
+        store.rename_watchdog("old", "new").await.expect("renamed");
+        let mut kept = store.memories("new").await.expect("read");
+        kept.sort();
+        let expected = [("cart", 4), ("host", 5), ("shop", 2)];
+        let expected = expected.map(|(check, at)| (check.to_owned(), format!("{{\"at\":{at}}}")));
+        assert_eq!(kept, expected);
+        assert_eq!(store.memories("old").await.expect("read"), []);
+        assert!(due(&store, LATE, "new").await.is_some());
+    });
+}
+
 #[test]
 fn store_survives_a_restart() {
     now(async {

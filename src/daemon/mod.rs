@@ -9,6 +9,7 @@ pub mod control;
 mod due;
 mod executor;
 pub mod fleet;
+mod former_names;
 pub mod journal;
 pub mod judging;
 mod logger;

@@ -26,6 +26,7 @@ use crate::supervisor::embedded::{
     Embedded, ProcessRecord, Program, ProgramUpdate, become_subreaper, read_notes, reap_orphans,
 };
 
+use super::former_names;
 use super::logger::Logger;
 use super::program_updates::ProgramUpdates;
 use super::state_dir::short;
@@ -225,7 +226,16 @@ impl Preparer {
         let runtime = Handle::current();
         let read = beside_the_loop(move || {
             let _context = runtime.enter();
-            Ok((read_notes(&notes), Embedded::noting(noting, notes)))
+            let mut records = read_notes(&notes);
+            if let Ok(records) = &mut records {
+                match former_names::orphans_of(&notes, &noting) {
+                    Ok(orphans) => records.extend(orphans),
+                    Err(why) => {
+                        tracing::warn!("what watchdogs of other files left is not known: {why}");
+                    }
+                }
+            }
+            Ok((records, Embedded::noting(noting, notes)))
         });
         let (records, supervisor) = match read.await {
             Ok(read) => read,
@@ -296,7 +306,7 @@ impl Drop for Programs {
 }
 
 /// Does what may wait for the state directory on a thread of its own, and waits [`NOTES_WITHIN`] for it.
-async fn beside_the_loop<T: Send + 'static>(
+pub async fn beside_the_loop<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     match timeout(NOTES_WITHIN, blocking::run("notes", work)).await {

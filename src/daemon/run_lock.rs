@@ -2,7 +2,7 @@
 //! its configuration file, in a directory that no setting moves. The kernel takes a lock away with the process, however
 //! that ends. The file says which process holds it.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const TRY_EVERY: Duration = Duration::from_millis(50);
 /// Held for as long as the watchdog runs.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: Flock<File>,
+    file: Flock<File>,
     /// Of the same file under its other names, and that file: as long as it is open, no other one gets its number.
     _by_number: Option<(Box<Self>, File)>,
 }
@@ -62,7 +62,7 @@ impl RunLock {
                 Ok(mut file) => {
                     write_pid(&mut file).map_err(unusable)?;
                     return Ok(Self {
-                        _file: file,
+                        file,
                         _by_number: None,
                     });
                 }
@@ -79,6 +79,12 @@ impl RunLock {
             };
             sleep(TRY_EVERY).await;
         }
+    }
+
+    /// Writes into the lock of the watchdog `key` which file it has: `former_names` reads it.
+    pub fn identify(&mut self, key: &str, file: &Path) -> io::Result<()> {
+        let found = fs::metadata(file)?;
+        writeln!(self.file, "{} {}\n{key}", found.dev(), found.ino())
     }
 
     /// The lock of the watchdog of the configuration `file`, by whatever name that was given (links of both kinds) and
@@ -153,11 +159,13 @@ pub fn is_running(dir: &Path, key: &str) -> bool {
     }
 }
 
-fn path(dir: &Path, key: &str) -> PathBuf {
+/// The lock of the watchdog `key` in `dir`.
+pub fn path(dir: &Path, key: &str) -> PathBuf {
     dir.join(format!("watchdog-{}.lock", short(key)))
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// A lock's file, made if it is not there.
+pub fn open(path: &Path) -> io::Result<File> {
     if let Some(dir) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
@@ -181,7 +189,7 @@ fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    text.lines().next()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -50,6 +50,28 @@ pub(super) fn save_memory(
     Ok(())
 }
 
+/// Moves all that is kept of `former` to `watchdog`.
+pub(super) fn rename_watchdog(
+    conn: &Connection,
+    former: &str,
+    watchdog: &str,
+) -> rusqlite::Result<()> {
+    for change in [
+        "DELETE FROM memories WHERE watchdog = ?2 AND EXISTS (SELECT 1 FROM memories AS other \
+         WHERE other.watchdog = ?1 AND other.check_name = memories.check_name \
+         AND other.written > memories.written)",
+        "UPDATE OR IGNORE memories SET watchdog = ?2 WHERE watchdog = ?1",
+        "DELETE FROM memories WHERE watchdog = ?1 AND ?1 <> ?2",
+        "UPDATE incidents SET watchdog = ?2 WHERE watchdog = ?1",
+        "UPDATE notes SET watchdog = ?2 WHERE watchdog = ?1",
+        "UPDATE intents SET watchdog = ?2 WHERE watchdog = ?1",
+        "UPDATE outbox SET owner = ?2 WHERE owner = ?1",
+    ] {
+        conn.execute(change, params![former, watchdog])?;
+    }
+    Ok(())
+}
+
 /// The check state that `watchdog` left, by check; a row that cannot be read is left out.
 pub(super) fn memories(
     conn: &Connection,

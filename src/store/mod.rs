@@ -344,6 +344,16 @@ impl Store {
             .await
     }
 
+    /// What is kept of the watchdog `former` is that of `watchdog`: it is the same one under another key. Of a check that
+    /// both remember the later memory counts.
+    pub async fn rename_watchdog(&self, former: &str, watchdog: &str) -> Result<(), StoreError> {
+        let (former, watchdog) = (former.to_owned(), watchdog.to_owned());
+        self.run(DatabaseUse::Durable, move |conn| {
+            history::rename_watchdog(conn, &former, &watchdog)
+        })
+        .await
+    }
+
     /// The check state that `watchdog` left, as JSON, by check.
     pub async fn memories(&self, watchdog: &str) -> Result<Vec<(String, String)>, StoreError> {
         let watchdog = watchdog.to_owned();

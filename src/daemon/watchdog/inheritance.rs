@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::action::Intents;
 use crate::daemon::executor::{Clients, Executor};
-use crate::health::PendingRestart;
+use crate::health::{Backend, PendingRestart};
 use crate::store::{Intent, Store};
 
 /// How often it is asked whether another run has ended in a restart.
@@ -61,8 +61,12 @@ pub(super) async fn inherit(
     store: Store,
 ) -> Vec<PendingRestart> {
     let supervisors = &clients.supervisors;
-    let is_known = |intent: &Intent| supervisors.is_at(intent.process.backend, &intent.supervisor);
     let own = &intents.owner().watchdog;
+    let is_known = |intent: &Intent| {
+        // its address has the name of the file
+        let is_own = intent.process.backend == Backend::Embedded && intent.owner.watchdog == *own;
+        is_own || supervisors.is_at(intent.process.backend, &intent.supervisor)
+    };
     let can_finish = |intent: &Intent| is_known(intent) || intent.owner.watchdog == *own;
     let mut left = Vec::new();
     for intent in intents.inherit(can_finish).await {

@@ -1,8 +1,11 @@
 //! One run at a time of a watchdog: the locks that its start takes, and what is done where one is held.
 
+use std::io;
 use std::time::Duration;
 
 use super::Watchdog;
+use crate::daemon::former_names;
+use crate::daemon::programs::beside_the_loop;
 use crate::daemon::run_lock::{LockError, RunLock};
 
 /// How long an earlier run may take to be gone.
@@ -45,6 +48,17 @@ impl Watchdog {
             Some(Err(LockError::Held(_))) => None,
             _ => Some(RunLock::acquire(&self.fixed.state_dir, key, patience, waiting).await),
         };
+        let of_run = of_run.map(|lock| {
+            lock.map(|mut lock| {
+                // costs the next run under another name what is kept
+                let file = self.config.as_deref().filter(|_| !is_listener);
+                let identified = file.map(|file| lock.identify(key, file));
+                if let Some(Err(why)) = identified {
+                    logger.trouble(&format!("httpok: cannot note which file this is: {why}"));
+                }
+                lock
+            })
+        });
         for lock in of_file.into_iter().chain(of_run) {
             match lock {
                 Ok(lock) => locks.push(lock),
@@ -59,5 +73,43 @@ impl Watchdog {
             }
         }
         Ok(locks)
+    }
+
+    /// What is kept under another name of the configuration file is this watchdog's.
+    pub(super) async fn take_over_former_names(&self) {
+        let Some(file) = self.config.clone().filter(|_| !self.ticks.is_listener()) else {
+            return;
+        };
+        let (dir, key) = (
+            self.fixed.state_dir.clone(),
+            self.executor.intents.owner().watchdog.clone(),
+        );
+        let trouble = |why: &dyn std::fmt::Display| {
+            self.executor.logger.trouble(&format!(
+                "httpok: what is kept under another name of this file is not known: {why}"
+            ));
+        };
+        let (of_dir, of_key) = (dir.clone(), key.clone());
+        let found = beside_the_loop(move || former_names::former_names(&of_dir, &of_key, &file));
+        let found = found.await.unwrap_or_else(|why| {
+            if why.kind() != io::ErrorKind::NotFound {
+                trouble(&why);
+            }
+            Vec::new()
+        });
+        for former in found {
+            // the store has reported its own trouble
+            let _ = self.store.rename_watchdog(&former.key, &key).await;
+            if self.once {
+                continue;
+            }
+            let (of_dir, of_key) = (dir.clone(), key.clone());
+            let moved = beside_the_loop(move || {
+                former_names::move_files(&of_dir, &former.key, &of_key)
+            });
+            if let Err(why) = moved.await {
+                trouble(&why);
+            }
+        }
     }
 }

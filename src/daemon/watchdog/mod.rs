@@ -371,6 +371,7 @@ impl Watchdog {
     /// Takes over what an earlier run left, and begins the programs.
     async fn start(&mut self) -> Result<Vec<RunLock>, String> {
         let locks = self.lock_run().await?;
+        self.take_over_former_names().await;
         if !self.once {
             let key = &self.executor.intents.owner().watchdog;
             let (logger, events) = (&self.executor.logger, self.events.clone());

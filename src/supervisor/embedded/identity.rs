@@ -32,6 +32,16 @@ pub struct ProcessRecord {
     pub ended: bool,
 }
 
+impl ProcessRecord {
+    /// Whether its leader runs.
+    pub fn lives(&self) -> bool {
+        self.boot == boot()
+            && stat(self.pid).is_ok_and(|stat| {
+                stat.starttime == self.started && !matches!(stat.state, 'Z' | 'X')
+            })
+    }
+}
+
 /// The id of this boot of the machine; empty where it cannot be read.
 pub fn boot() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();

@@ -50,7 +50,7 @@ pub use identity::ProcessRecord;
 pub(super) use identity::{started, uptime};
 pub use keeper::{KEEPER, Keeper, run_keeper};
 pub use log_writer::{LOG_WRITER, run_log_writer};
-pub use notes::read_notes;
+pub use notes::{move_notes, read_notes};
 pub use programs::Embedded;
 pub use reaper::{become_subreaper, reap_orphans};
 pub use spec::{LogFile, Program, ProgramInput, ProgramOutput, Rlimits, User};

@@ -174,6 +174,26 @@ pub fn read_notes(directory: &Path) -> io::Result<Vec<ProcessRecord>> {
     Ok(records)
 }
 
+/// Moves the notes in `from` that are `wanted` to `into`, unless there is one on a process that runs. Returns what they say.
+pub fn move_notes(
+    from: &Path,
+    into: &Path,
+    wanted: impl Fn(&ProcessRecord) -> bool,
+) -> io::Result<Vec<ProcessRecord>> {
+    let from = ProcessNotes::new(from.to_owned())?;
+    let into = ProcessNotes::new(into.to_owned())?;
+    let mut moved = Vec::new();
+    for noted in read_notes(&from.directory)? {
+        let place = into.path(&noted.name);
+        let known = read(&place).ok().and_then(|note| record(&note));
+        if wanted(&noted) && !known.is_some_and(|known| known.lives()) {
+            fs::rename(from.path(&noted.name), place)?;
+            moved.push(noted);
+        }
+    }
+    Ok(moved)
+}
+
 fn record(note: &str) -> Option<ProcessRecord> {
     let (head, rest) = note.split_once('\n')?;
     let (stat, rest) = rest.split_once('\n').unwrap_or((rest, ""));
