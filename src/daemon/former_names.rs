@@ -143,7 +143,9 @@ pub fn orphans_of(notes: &Path, programs: &[Program]) -> io::Result<Vec<ProcessR
         };
         for record in move_notes(&other, notes, is_ours)? {
             let (name, pid) = (&record.name, record.pid);
-            tracing::info!("\"{name}\" (pid {pid}) was left by a watchdog of another file, and is taken over");
+            tracing::info!(
+                "\"{name}\" (pid {pid}) was left by a watchdog of another file, and is taken over"
+            );
             found.push(record);
         }
     }

@@ -29,7 +29,9 @@ fn configured(stage: &Stage) {
     ];
     fs::create_dir(stage.dir().join("conf")).unwrap();
     fs::write(stage.dir().join("conf/c.toml"), text.concat()).unwrap();
-    stage.site.answer("/web", || crate::site::says("200 OK", "fine"));
+    stage
+        .site
+        .answer("/web", || crate::site::says("200 OK", "fine"));
 }
 
 #[test]
@@ -68,7 +70,16 @@ fn a_file_under_another_name_is_the_same_watchdog() {
             configured(&stage);
             let first = watch(&stage, "conf/c.toml");
             let pid = stage.started("web", 1);
-            let asked = || stage.run(&["pause", "web", "--reason", "why-it-is", "--config", "conf/c.toml"]);
+            let asked = || {
+                stage.run(&[
+                    "pause",
+                    "web",
+                    "--reason",
+                    "why-it-is",
+                    "--config",
+                    "conf/c.toml",
+                ])
+            };
             wait_until("it is paused", LIMIT, || asked().status.success());
             first.signal(signal);
             first.wait();
@@ -81,7 +92,10 @@ fn a_file_under_another_name_is_the_same_watchdog() {
             wait_until(&format!("{what}: it is watched"), LIMIT, || {
                 shows(&stage, name, &format!("\"pid\":{pid}"))
             });
-            assert!(shows(&stage, name, "why-it-is"), "{what}: the pause is kept");
+            assert!(
+                shows(&stage, name, "why-it-is"),
+                "{what}: the pause is kept"
+            );
             assert_eq!(stage.pids("web"), [pid], "{what}: {}", second.err.text());
             second.signal(Signal::SIGTERM);
             second.wait();

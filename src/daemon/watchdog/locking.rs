@@ -104,9 +104,8 @@ impl Watchdog {
                 continue;
             }
             let (of_dir, of_key) = (dir.clone(), key.clone());
-            let moved = beside_the_loop(move || {
-                former_names::move_files(&of_dir, &former.key, &of_key)
-            });
+            let moved =
+                beside_the_loop(move || former_names::move_files(&of_dir, &former.key, &of_key));
             if let Err(why) = moved.await {
                 trouble(&why);
             }
