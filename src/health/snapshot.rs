@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub totals: Totals,
     /// In the order of their definition.
     pub checks: Vec<CheckView>,
+    /// The restarts that are unfinished, of checks that are not defined any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<PendingView>,
 }
 
 /// The configuration that is in force.

@@ -69,7 +69,11 @@ pub(super) fn advice(report: &Report) -> String {
     );
     if passes && !stuck.is_empty() {
         let stuck = stuck.join(", ");
-        return format!("look at {stuck}: not running again, though the check passes");
+        let though = match report.incident.is_of_removed() {
+            true => "and the check was taken out of the configuration",
+            false => "though the check passes",
+        };
+        return format!("look at {stuck}: not running again, {though}");
     }
     match &report.kind {
         ReportKind::Down { state, .. } => match state {
@@ -224,7 +228,9 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
                 }
             },
         },
-        ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
+        ReportKind::Recovered { .. }
+            if report.incident.is_of_removed() && report.unfinished.is_empty() =>
+        {
             "nothing: it is not watched any more".to_owned()
         }
         ReportKind::Recovered { .. } if report.incident.is_of_stopped() => {

@@ -31,6 +31,39 @@ pub fn limits() -> Limits {
     }
 }
 
+/// Its supervisor is not configured any more: the last report does not wait for it, and names the process.
+#[test]
+fn incident_of_a_removed_check_waits_for_no_supervisor_that_is_gone() {
+    let mut before = Monitor::new(limits(), 1, vec![one(0, at_once(), [false; 3])]);
+    let _ = fail(&mut before, at(0), "c0", RUNNING, 9_000);
+    let memory = before.memory("c0").expect("it is known").clone();
+    let mut monitor = Monitor::new(limits(), 2, Vec::new());
+    monitor.restore("c0", memory);
+    let left = PendingRestart {
+        start_answered: false,
+        stopped_in: Some("http://elsewhere:9001".to_owned()),
+        ..pending(false)
+    };
+    let begun = monitor.handle(at(5000), Event::Inherited(Box::new(left)));
+    let removed = Event::Removed {
+        check: "c0".to_owned(),
+    };
+    assert_eq!(reports(&monitor.handle(at(5001), removed)).len(), 0);
+    let failed = ResumeResult::NotYet {
+        why: "no supervisord is configured".to_owned(),
+        start_answered: false,
+        start_begun: false,
+    };
+    let effects = monitor.handle(at(6000), resumed(&begun, failed));
+    let closing = reports(&effects);
+    assert_eq!(closing.len(), 1, "{closing:?}");
+    assert!(closing[0].incident.is_of_removed());
+    assert_eq!(closing[0].unfinished, [process(0)]);
+    let shown = monitor.snapshot(at(6000)).unfinished;
+    assert_eq!(shown[0].failure, "no supervisord is configured");
+    assert!(shown[0].next.is_some(), "it is tried again");
+}
+
 /// A probe of a check that restarts nothing, which passes.
 pub fn pass(monitor: &mut Monitor, now: Moment, check: &str) {
     let _ = passes(monitor, now, check);

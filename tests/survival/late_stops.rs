@@ -34,7 +34,12 @@ impl Watchdogs {
 
     /// One that watches `url`.
     pub fn watch(&self, name: &str, url: &str, more: &str) -> Program {
-        let file = self.dir.path().join(format!("{name}.toml"));
+        self.watch_in(name, name, url, more)
+    }
+
+    /// The check `name` in another file.
+    pub fn watch_in(&self, file: &str, name: &str, url: &str, more: &str) -> Program {
+        let file = self.dir.path().join(format!("{file}.toml"));
         let (target, supervisor) = match self.supervisor.as_str() {
             "" => ("", String::new()),
             url => (

@@ -62,6 +62,17 @@ fn another_spelling_of_a_supervisord_is_the_same_supervisord() {
     }
 }
 
+fn status(watchdogs: &Watchdogs, words: &[&str]) -> String {
+    let status = Command::new(crate::httpok())
+        .args(["status", "--config", "shop.toml"])
+        .args(words)
+        .env("STATE_DIRECTORY", watchdogs.dir.path().join("state"))
+        .current_dir(watchdogs.dir.path())
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&status.stdout).into_owned()
+}
+
 /// What cannot be started is said: in the log, in the status and in the mail; and it is started when there is a
 /// supervisord again.
 #[test]
@@ -76,24 +87,31 @@ fn a_process_that_waits_for_a_supervisord_that_is_not_configured_is_named() {
     wait_until("the mail names it", LIMIT, || {
         read(&watchdogs.mails()).contains("restarted but for web")
     });
-    let status = Command::new(crate::httpok())
-        .args(["status", "--json", "--config", "shop.toml"])
-        .env("STATE_DIRECTORY", watchdogs.dir.path().join("state"))
-        .current_dir(watchdogs.dir.path())
-        .output()
-        .unwrap();
-    let status = String::from_utf8_lossy(&status.stdout).into_owned();
-    assert!(status.contains(lacks), "{status}");
+    for words in [&["--json"][..], &[]] {
+        let status = status(&watchdogs, words);
+        assert!(status.contains(lacks), "{status}");
+    }
     assert_eq!(supervisord.state("web"), "STOPPED");
     second.signal(Signal::SIGTERM);
     second.wait();
 
+    // also when its check is gone, too
+    let third = watchdogs.watch_in("shop", "other", &url, "");
+    third
+        .err
+        .wait("the trouble again", |said| said.contains(lacks));
+    let shown = status(&watchdogs, &[]);
+    let line = format!("the restart of web is not finished: {lacks}");
+    assert!(shown.contains(&line), "{shown}");
+    third.signal(Signal::SIGTERM);
+    third.wait();
+
     watchdogs.supervisor = tcp;
-    let third = watchdogs.watch("shop", &url, "");
+    let fourth = watchdogs.watch("shop", &url, "");
     wait_until("it runs again", LIMIT, || {
         supervisord.state("web") == "RUNNING"
     });
     watchdogs.settle();
-    third.signal(Signal::SIGTERM);
-    third.wait();
+    fourth.signal(Signal::SIGTERM);
+    fourth.wait();
 }

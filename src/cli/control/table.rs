@@ -81,7 +81,7 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
         if !programs.is_empty() && !found.snapshot.checks.is_empty() {
             text.push('\n');
         }
-        text + &programs + &waiting(found, most)
+        text + &programs + &unfinished(found, most) + &waiting(found, most)
     });
     tables.collect::<Vec<_>>().join("\n")
 }
@@ -153,6 +153,34 @@ fn in_full(table: &str, rows: &[[Cell; 6]], most: Option<usize>) -> String {
         for (at, part) in parts.iter().enumerate() {
             text += &format!("{}{part}\n", if at == 0 { "" } else { "  " });
         }
+    }
+    text
+}
+
+/// A line for every process that we stopped and that nothing else above shows: its check passes, or is not defined any more.
+fn unfinished(found: &FoundWatchdog, most: Option<usize>) -> String {
+    let now = found.snapshot.at;
+    let checks = found.snapshot.checks.iter();
+    let passing = checks.filter(|check| check.status != Status::Down);
+    let pending = passing.flat_map(|check| &check.pending);
+    let mut text = String::new();
+    for pending in pending.chain(&found.snapshot.unfinished) {
+        let why = match &pending.held {
+            Some(held) => held,
+            None => &pending.failure,
+        };
+        let next = pending.next.map(|next| match next > now {
+            true => format!("; next try at {}", near(next, now)),
+            false => "; next try now".to_owned(),
+        });
+        let line = format!(
+            "the restart of {} is not finished: {why}{}",
+            pending.process,
+            next.unwrap_or_default()
+        );
+        let room = most.map_or(usize::MAX, |most| most.saturating_sub(2));
+        text += &wrap(&visible::line(&line), room).join("\n  ");
+        text.push('\n');
     }
     text
 }

@@ -66,9 +66,11 @@ impl Monitor {
     }
 
     /// Ends the incident of a check that is not defined any more. Not before what was stopped for it runs again: its
-    /// last report says so.
+    /// last report says so. What waits for a supervisor that is not the one of then may wait for ever, and is named.
     pub(super) fn close_removed(&mut self, now: Moment, check: &str, effects: &mut Vec<Effect>) {
-        if !self.shared.pending_of(check).is_empty() {
+        let pending = self.shared.pending_of(check);
+        let is_awaited = |process| self.shared.pending[process].is_awaited();
+        if pending.iter().any(is_awaited) {
             return self.unclosed.push(check.to_owned());
         }
         if let Some((_, state)) = self.removed.get_mut(check) {

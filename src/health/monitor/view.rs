@@ -9,11 +9,12 @@ use super::super::gate::Gate;
 use super::super::ladder::RungView;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, ProbeFacts,
-    ProgramView, RollingView, Snapshot, Spending, StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, PendingView,
+    ProbeFacts, ProgramView, RollingView, Snapshot, Spending, StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
+use super::pending::Pending;
 use super::shared::Shared;
 
 impl Monitor {
@@ -85,6 +86,12 @@ impl Monitor {
         (totals, down)
     }
 
+    fn unfinished_of_removed(&self) -> Vec<PendingView> {
+        let pending = self.shared.pending.values();
+        let is_of_removed = |pending: &&Pending| !self.checks.contains_key(&pending.restart.check);
+        pending.filter(is_of_removed).map(Pending::view).collect()
+    }
+
     fn snapshot_of_none(&self, now: Moment) -> Snapshot {
         Snapshot {
             at: now,
@@ -99,6 +106,7 @@ impl Monitor {
                 ..Totals::default()
             },
             checks: Vec::new(),
+            unfinished: self.unfinished_of_removed(),
         }
     }
 }
@@ -127,6 +135,7 @@ impl PartialSnapshot {
                 config: None,
                 totals: Totals::default(),
                 checks: Vec::new(),
+                unfinished: Vec::new(),
             },
         }
     }

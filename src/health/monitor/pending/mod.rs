@@ -126,6 +126,11 @@ impl Pending {
         self.tries == 0 && self.stop_until.is_none()
     }
 
+    /// Whether its end is likely to come: with the supervisor that the process was stopped in, or at the first try.
+    pub fn is_awaited(&self) -> bool {
+        self.restart.stopped_in.is_none() || self.tries == 0
+    }
+
     /// Whether a try is under way that counts as an attempt of its own.
     pub fn is_attempt(&self) -> bool {
         matches!(self.stage, Stage::Trying { spent: true, .. })
