@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
-use super::incident::{CheckResult, ReportKind};
+use super::incident::CheckResult;
 use super::moment::Moment;
 use super::process::ProcessName;
+use super::report::ReportKind;
 use super::step::{ActionStep, Outcome, Step};
 use super::verdict::Verdict;
 

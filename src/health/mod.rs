@@ -40,6 +40,7 @@ mod process;
 mod program;
 mod reason;
 mod remedy;
+mod report;
 mod samples;
 mod snapshot;
 mod step;
@@ -65,10 +66,7 @@ pub use gate::Gate;
 pub use grpc::GrpcAnswer;
 pub use heartbeat::{Heartbeat, Heartbeats};
 pub use histogram::Histogram;
-pub use incident::{
-    CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind, RoutedTo,
-    without_digits,
-};
+pub use incident::{CheckResult, Incident, IncidentEntry, IncidentEvent, RoutedTo, without_digits};
 pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
@@ -88,6 +86,7 @@ pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use program::{ProgramChange, ProgramCheck, ProgramEnd};
 pub use reason::{Phase, Reason};
 pub use remedy::{Remedy, Selection, UnknownTarget};
+pub use report::{DownState, Report, ReportKind};
 pub use snapshot::{
     ActivityView, CheckResultView, CheckView, ConfigView, FleetView, HeartbeatView, IncidentView,
     PauseView, PendingView, ProbeFacts, ProgramView, RefusedConfig, RollingView, SlotState,

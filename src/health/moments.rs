@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::budget::Spent;
 use super::heartbeat::{Heartbeat, Heartbeats};
-use super::incident::{Incident, IncidentEntry, IncidentEvent, ReportKind};
+use super::incident::{Incident, IncidentEntry, IncidentEvent};
 use super::memory::{Memory, Pause, Verifying};
 use super::moment::Moment;
 use super::note::{Decision, Note};
 use super::policy::Policy;
+use super::report::ReportKind;
 use super::step::Outcome;
 use super::warmup::Warmed;
 

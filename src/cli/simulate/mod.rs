@@ -3,6 +3,7 @@
 //! leaves out (with its processes in `processes`, and what is observed in `answers`), `replay` runs a journal, `print` prints decisions.
 
 mod answers;
+mod differences;
 mod fields;
 mod print;
 mod processes;

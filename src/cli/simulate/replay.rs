@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::SimulatedConfig;
+use super::differences::compared;
 use super::print::{Side, TracePrinter};
 use super::trace::RecordedLine;
 use crate::daemon::journal::{JournalEntry, JournalStart};
 use crate::health::counted;
 use crate::health::{
-    ActionStep, Counted, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome,
-    Plan, ProcessName, ProcessState, ResumeResult, SlotAnswer, StatusLine, Step, Ticket,
+    ActionStep, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan, ProcessName,
+    ProcessState, ResumeResult, SlotAnswer, StatusLine, Step, Ticket,
 };
 
 /// How long a restart takes that was not recorded.
@@ -401,24 +402,9 @@ impl Replay<'_> {
     }
 
     fn compare(&mut self, now: &[Note], then: &[Note]) {
-        let mut then: VecDeque<&Note> = then.iter().collect();
-        for note in now {
-            let same = then.iter().position(|other| alike(note, other));
-            let Some(index) = same else {
-                self.differs = true;
-                self.printer.note(note, Side::Now);
-                continue;
-            };
-            for gone in then.drain(..index) {
-                self.differs = true;
-                self.printer.note(gone, Side::Recorded);
-            }
-            then.pop_front();
-            self.printer.note(note, Side::Same);
-        }
-        for gone in then {
-            self.differs = true;
-            self.printer.note(gone, Side::Recorded);
+        for (note, side) in compared(now, then) {
+            self.differs |= side != Side::Same;
+            self.printer.note(note, side);
         }
     }
 }
@@ -429,38 +415,6 @@ fn notes(effects: &[Effect]) -> Vec<Note> {
         _ => None,
     });
     notes.collect()
-}
-
-/// Whether two decisions are the same but for the names of incidents, which are drawn by lot, and for how many fails a
-/// result is told to be out of: what another threshold changes shows at the check that is down sooner or later.
-fn alike(one: &Note, other: &Note) -> bool {
-    if one.check != other.check {
-        return false;
-    }
-    match (&one.decision, &other.decision) {
-        (Decision::Opened { .. }, Decision::Opened { .. })
-        | (Decision::ManualRestart { .. }, Decision::ManualRestart { .. }) => true,
-        (Decision::Acting { attempt: one, .. }, Decision::Acting { attempt: other, .. }) => {
-            one == other
-        }
-        (one, other) => {
-            one == other || out_of(one, 0).is_some_and(|one| Some(one) == out_of(other, 0))
-        }
-    }
-}
-
-/// A result that counts, out of so many fails.
-fn out_of(decision: &Decision, needed: u32) -> Option<Decision> {
-    let mut decision = decision.clone();
-    let Decision::Judged {
-        counted: Counted::Towards { needed: known, .. },
-        ..
-    } = &mut decision
-    else {
-        return None;
-    };
-    *known = needed;
-    Some(decision)
 }
 
 /// What a restart that helps would have done.
@@ -484,37 +438,5 @@ fn succeeded(plan: &Plan, at: Moment) -> Outcome {
     });
     Outcome {
         steps: actions.collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::health::Verdict;
-
-    #[test]
-    fn results_that_are_alike_but_for_the_threshold_do_not_differ() {
-        let note = |counted| Note {
-            at: Moment::ZERO,
-            check: "shop".to_owned(),
-            decision: Decision::Judged {
-                verdict: Verdict::Fail,
-                reason: None,
-                phase: None,
-                detail: String::new(),
-                took: Duration::ZERO,
-                counted,
-            },
-        };
-        let towards = |fails, needed| note(Counted::Towards { fails, needed });
-        for (one, other, same) in [
-            (towards(1, 3), towards(1, 3), true),
-            (towards(1, 3), towards(1, 5), true),
-            (towards(1, 3), towards(2, 3), false),
-            (towards(1, 3), note(Counted::InGrace), false),
-            (note(Counted::No), note(Counted::No), true),
-        ] {
-            assert_eq!(alike(&one, &other), same, "{one} {other}");
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::attempt::{Attempt, AttemptResult, Next, left_alone};
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{DownState, Incident, IncidentEvent, ReportKind};
+use super::super::incident::{Incident, IncidentEvent};
 use super::super::ladder::{Rung, RungView, nothing_runs};
 use super::super::note::Decision;
 use super::super::observation::Observation;
@@ -15,6 +15,7 @@ use super::super::plan::{Plan, PlanAction, Scope};
 use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
 use super::super::remedy::Remedy;
+use super::super::report::{DownState, ReportKind};
 use super::super::step::{Halt, Outcome};
 use super::shared::Context;
 use super::{Effect, Ticket};

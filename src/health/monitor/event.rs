@@ -10,7 +10,7 @@ use super::super::budget::Budget;
 use super::super::call_error::CallError;
 use super::super::check::Check;
 use super::super::fleet::SlotAnswer;
-use super::super::incident::{CheckResult, Report, ReportKind, RoutedTo};
+use super::super::incident::{CheckResult, RoutedTo};
 use super::super::memory::Pause;
 use super::super::note::Note;
 use super::super::observation::Observation;
@@ -19,6 +19,7 @@ use super::super::plan::Plan;
 use super::super::process::{Backend, Process, ProcessName};
 use super::super::program::ProgramChange;
 use super::super::remedy::Remedy;
+use super::super::report::{Report, ReportKind};
 use super::super::step::Outcome;
 
 /// Names one effect that is answered by an event, so that an answer to an older one is recognized.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::check::CheckState;
 use super::super::fleet::FleetHold;
 use super::super::gate::Gate;
-use super::super::incident::{DownState, IncidentEvent, ReportKind};
+use super::super::incident::IncidentEvent;
 use super::super::ladder::{Rung, RungView};
 use super::super::moment::Moment;
 use super::super::note::Decision;
@@ -16,6 +16,7 @@ use super::super::policy::NotifyMode;
 use super::super::process::Process;
 use super::super::reason::Reason;
 use super::super::remedy::Remedy;
+use super::super::report::{DownState, ReportKind};
 use super::shared::Context;
 
 impl CheckState {

@@ -5,10 +5,10 @@
 
 use super::super::check::CheckState;
 use super::super::gate::Gate;
-use super::super::incident::{DownState, ReportKind};
 use super::super::memory::Pause;
 use super::super::moment::Moment;
 use super::super::note::Decision;
+use super::super::report::{DownState, ReportKind};
 use super::MaintenanceWindow;
 use super::shared::Context;
 

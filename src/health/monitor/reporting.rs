@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::check::CheckState;
-use super::super::incident::{CheckResult, DownState, Incident, IncidentEvent, Report, ReportKind};
+use super::super::incident::{CheckResult, Incident, IncidentEvent};
 use super::super::memory::{Episode, EpisodeReport, Verifying};
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
+use super::super::report::{DownState, Report, ReportKind};
 use super::super::threshold::Streak;
 use super::super::verdict::Verdict;
 use super::Effect;

@@ -6,13 +6,13 @@ use super::reservation::Stage;
 use crate::health::check::{Activity, CheckState};
 use crate::health::fleet::{FleetHold, SlotAnswer, SlotRefusal, Unreachable};
 use crate::health::gate::Gate;
-use crate::health::incident::DownState;
 use crate::health::moment::Moment;
 use crate::health::monitor::Ticket;
 use crate::health::monitor::pending::{self, Pending};
 use crate::health::monitor::shared::Context;
 use crate::health::note::Decision;
 use crate::health::process::ProcessName;
+use crate::health::report::DownState;
 
 /// However long a restarted service says that it is starting, its slot is kept no longer.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(600);

@@ -6,13 +6,14 @@ use super::{Owed, Pending, Stage};
 use crate::health::attempt::AttemptResult;
 use crate::health::check::CheckState;
 use crate::health::gate::Gate;
-use crate::health::incident::{DownState, Incident, IncidentEvent};
+use crate::health::incident::{Incident, IncidentEvent};
 use crate::health::moment::Moment;
 use crate::health::monitor::shared::Context;
 use crate::health::note::Decision;
 use crate::health::pending::PendingRestart;
 use crate::health::policy::NotifyMode;
 use crate::health::process::{Process, ProcessName, ProcessState};
+use crate::health::report::DownState;
 use crate::health::step::Outcome;
 use crate::health::threshold::Status;
 
