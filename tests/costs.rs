@@ -4,13 +4,15 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use httpok::config;
 use httpok::health::{
     Body, Check, CheckRules, CheckTick, Effect, Event, Limits, Moment, Monitor, Observation,
     StatusLine, share_equal,
 };
+use httpok::tick::calendar::Calendar;
+use httpok::tick::maintenance::{MaintenanceSpec, open};
 
 /// Counts what the thread of a test allocates and frees.
 struct Counting;
@@ -222,6 +224,41 @@ fn configuration(
         text += &format!("{}\n", more(number));
     }
     text
+}
+
+/// What is held back is worked out while the loop is held: a window is compared with the checks that it may mean alone.
+#[test]
+fn open_windows_are_determined_in_linear_time() {
+    let at = Calendar::parse("00:00", Some("UTC")).expect("a time");
+    let patterns: [fn(usize) -> String; 2] = [
+        |number| format!("c{number}"),
+        |number| format!("c{number}-*"),
+    ];
+    for pattern in patterns {
+        let cost = |count: usize| {
+            let windows = (0..count).map(|number| MaintenanceSpec {
+                checks: vec![pattern(number)],
+                at: at.clone(),
+                lasting: Duration::from_secs(3600),
+                restart: false,
+                notify: true,
+            });
+            let windows: Vec<_> = windows.collect();
+            let names: Vec<_> = (0..count)
+                .flat_map(|n| [format!("c{n}"), format!("c{n}-a")])
+                .collect();
+            let names = names.iter().map(String::as_str);
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_777_593_660);
+            let (found, calls, _) = counted(|| open(&windows, names, now, Moment::from_secs(60)));
+            assert_eq!(found.len(), count);
+            calls
+        };
+        let (few, more) = (cost(FEW), cost(4 * FEW));
+        assert!(
+            more < 6 * few,
+            "{few} allocations and frees for {FEW} windows, {more} for 4 times as many"
+        );
+    }
 }
 
 /// What each check costs to read is the same in a large file, with faults and warnings, too.

@@ -196,11 +196,7 @@ fn warn_of_pattern(value: Option<TomlValue<'_>>, names: &BTreeSet<String>) {
     let Some(value) = value else { return };
     value.each(|item| {
         let pattern = item.plain().filter(|pattern| !pattern.is_empty())?;
-        // most patterns begin as the names do that they match
-        let begin = pattern.split(['*', '?']).next().unwrap_or_default();
-        let likely = names.range(begin.to_owned()..);
-        let mut likely = likely.take_while(|name| name.starts_with(begin));
-        if likely.any(|name| glob::matches(pattern, name)) {
+        if glob::among(pattern, names).next().is_some() {
             return None;
         }
         let near = || {

@@ -148,7 +148,8 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         probes.insert(Arc::clone(&name), Arc::new(probe));
         captures.add(&name, check);
     }
-    for check in programs::checks(settings, run_options, &checks) {
+    let known = checks.iter().map(|check| &**check);
+    for check in programs::checks(settings, run_options, known) {
         due.push((check.name.as_str().into(), programs::every(run_options)));
         checks.push(Arc::new(check));
     }

@@ -1,5 +1,23 @@
 //! Patterns for names of checks: `*` stands for any characters, `?` for one.
 
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+/// Those of `names` that `pattern` means. Only names that begin as it does are compared.
+pub fn among<'n, N: Borrow<str> + Ord>(
+    pattern: &'n str,
+    names: &'n BTreeSet<N>,
+) -> impl Iterator<Item = &'n str> {
+    let begin = pattern.split(['*', '?']).next().unwrap_or_default();
+    let is_name = begin.len() == pattern.len();
+    let exact = names.get(pattern).filter(|_| is_name).into_iter();
+    let likely = names.range::<str, _>((Bound::Included(begin), Bound::Unbounded));
+    let likely = likely.take_while(move |name| !is_name && (*name).borrow().starts_with(begin));
+    let found = likely.filter(move |name| matches(pattern, (*name).borrow()));
+    exact.chain(found).map(N::borrow)
+}
+
 /// Whether `name` is one that `pattern` means.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<_>, Vec<_>) = (pattern.chars().collect(), name.chars().collect());
@@ -32,6 +50,23 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_found_among_others() {
+        let names = BTreeSet::from(["a", "shop", "shop-eu", "shop-us", "workshop"]);
+        for (pattern, expected) in [
+            ("shop", &["shop"][..]),
+            ("shop*", &["shop", "shop-eu", "shop-us"]),
+            ("shop-?u", &["shop-eu"]),
+            ("*shop", &["shop", "workshop"]),
+            ("sho", &[]),
+            ("", &[]),
+            ("x*", &[]),
+        ] {
+            let found: Vec<_> = among(pattern, &names).collect();
+            assert_eq!(found, expected, "{pattern}");
+        }
+    }
 
     #[test]
     fn stars_and_question_marks_match_names() {

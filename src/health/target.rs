@@ -37,7 +37,7 @@ impl Target {
             None => self.pattern == name.name,
             Some((group, "*" | "")) => group == name.group,
             Some((group, one)) => {
-                group == name.group && (one == name.name || is_of_service(one, name))
+                group == name.group && (one == name.name || service_of(name) == Some(one))
             }
         }
     }
@@ -53,19 +53,17 @@ impl Target {
     }
 }
 
-/// Whether `name` is one of the containers that a compose tool made for `service`: the project, the service
-/// and a number, with dashes or (older ones) underscores.
-fn is_of_service(service: &str, name: &ProcessName) -> bool {
-    let number = || {
-        let rest = name.name.strip_prefix(&name.group)?;
-        let separator = rest.chars().next().filter(|c| matches!(c, '-' | '_'))?;
-        let rest = rest[1..].strip_prefix(service)?;
-        rest.strip_prefix(separator)
-    };
-    name.backend == Backend::Docker
-        && number().is_some_and(|number| {
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        })
+/// The service whose container `name` is by its name, which a compose tool made: the project, the service and a
+/// number, with dashes or (older ones) underscores.
+pub(super) fn service_of(name: &ProcessName) -> Option<&str> {
+    if name.backend != Backend::Docker {
+        return None;
+    }
+    let rest = name.name.strip_prefix(&name.group)?;
+    let separator = rest.chars().next().filter(|c| matches!(c, '-' | '_'))?;
+    let (service, number) = rest[1..].rsplit_once(separator)?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(service)
 }
 
 impl FromStr for Target {

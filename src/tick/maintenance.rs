@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::calendar::Calendar;
 use crate::health::{MaintenanceWindow, Moment, Pause, glob};
+use crate::sorted;
 
 /// A recurring time in which restarts or reports are held back.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,14 +20,6 @@ pub struct MaintenanceSpec {
     pub restart: bool,
     /// Reports are made in it.
     pub notify: bool,
-}
-
-impl MaintenanceSpec {
-    fn concerns(&self, check: &str) -> bool {
-        self.checks
-            .iter()
-            .any(|pattern| glob::matches(pattern, check))
-    }
 }
 
 /// The windows that are open at `now`, by check. `moment` is the same time for the decision core.
@@ -44,11 +37,13 @@ pub fn open<'a>(
     if open.is_empty() {
         return windows;
     }
-    for check in checks {
-        for (spec, end) in open.iter().filter(|(spec, _)| spec.concerns(check)) {
-            let until = moment + end.duration_since(now).unwrap_or_default();
-            // windows end at whole seconds; two clocks are not read at once
-            let until = Some(Moment::from_secs((until.as_millis() + 500) / 1000));
+    let checks = sorted::set(checks);
+    for (spec, end) in open {
+        let until = moment + end.duration_since(now).unwrap_or_default();
+        // windows end at whole seconds; two clocks are not read at once
+        let until = Some(Moment::from_secs((until.as_millis() + 500) / 1000));
+        let concerned = spec.checks.iter();
+        for check in concerned.flat_map(|pattern| glob::among(pattern, &checks)) {
             let window = windows
                 .entry(check.to_owned())
                 .or_insert_with(|| MaintenanceWindow {

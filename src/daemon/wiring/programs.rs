@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::config::settings::{OnExit, Settings};
 use crate::daemon::programs::Definitions;
-use crate::health::{Budget, Check, CheckRules, Fails, Policy, ProcessName, ProgramCheck, Remedy};
+use crate::health::{
+    Budget, Check, CheckRules, Fails, Policy, ProcessName, ProcessSet, ProgramCheck, Remedy,
+};
 use crate::supervisor::OutputStream;
 use crate::supervisor::embedded::{Program, ProgramOutput};
 
@@ -46,15 +48,14 @@ pub(super) const fn every(run_options: &RunOptions) -> Duration {
 }
 
 /// A check for each program that none of `known` is about.
-pub(super) fn checks(
+pub(super) fn checks<'a>(
     settings: &Settings,
     run_options: &RunOptions,
-    known: &[Arc<Check>],
+    known: impl Iterator<Item = &'a Check>,
 ) -> Vec<Check> {
-    let is_alone = |program: &&Program| {
-        let name = program.full_name();
-        !program.dies_with_us && !known.iter().any(|check| check.concerns(&name))
-    };
+    let concerned = ProcessSet::of(known);
+    let is_alone =
+        |program: &&Program| !program.dies_with_us && !concerned.contains(&program.full_name());
     let alone = settings.programs.iter().filter(is_alone);
     alone.map(|program| check(program, run_options)).collect()
 }
@@ -117,6 +118,24 @@ mod tests {
         let due: Vec<_> = parts.due.iter().map(|(name, _)| &**name).collect();
         assert!(names.iter().all(|name| due.contains(&name.as_str())));
         names
+    }
+
+    /// However many programs there are.
+    #[test]
+    fn each_check_is_looked_at_once() {
+        let program = |number| Program::new(&format!("p{number}"), vec!["true".to_owned()]);
+        let settings = Settings {
+            programs: (0..50).map(program).collect(),
+            ..Settings::default()
+        };
+        let known = settings.programs.iter().skip(1);
+        let known: Vec<_> = known
+            .map(|program| check(program, &RunOptions::default()))
+            .collect();
+        let mut seen = 0;
+        let looked_at = known.iter().inspect(|_| seen += 1);
+        let alone = checks(&settings, &RunOptions::default(), looked_at);
+        assert_eq!((alone.len(), seen), (1, known.len()));
     }
 
     #[test]

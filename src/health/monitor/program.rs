@@ -11,6 +11,7 @@ use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::observation::Observation;
 use super::super::process::{ProcessName, ProcessState};
+use super::super::process_set::ProcessSet;
 use super::super::program::{Program, ProgramChange};
 use super::super::verdict::{Judgement, Verdict};
 use super::shared::Context;
@@ -71,11 +72,12 @@ impl Monitor {
 
     /// Forgets the programs that concern no check any more.
     pub(super) fn forget_programs(&mut self) {
-        let checks = &self.checks;
-        self.shared.programs.retain(|process, _| {
-            let mut known = checks.values();
-            known.any(|state| state.check.concerns(process))
-        });
+        if self.shared.programs.is_empty() {
+            return;
+        }
+        let concerned = ProcessSet::of(self.checks());
+        let programs = &mut self.shared.programs;
+        programs.retain(|process, _| concerned.contains(process));
     }
 }
 
