@@ -108,6 +108,8 @@ fn read_mail(table: &TomlTable<'_>) -> Option<(MailSpec, Option<Duration>)> {
 
 /// One receiver of mails.
 pub fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
+    let takes_users = table.own("smtp").is_none();
+    let mailbox = |value: &TomlValue<'_>| mailbox(value, takes_users);
     let to = table.required("to", "[\"ops@example.org\"]");
     let to = to.map_or_else(Vec::new, |value| {
         let addresses = value.each(mailbox);
@@ -160,9 +162,18 @@ pub fn notifier_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address, alone or as `Name <address>`.
-fn mailbox(value: &TomlValue<'_>) -> Option<String> {
-    value.parsed(|text| {
+/// An address, alone or as `Name <address>`; or a user of this host, whom `sendmail` knows and an SMTP server does not.
+fn mailbox(value: &TomlValue<'_>, takes_users: bool) -> Option<String> {
+    let read = value.parsed(|text| {
+        if is_user(text) {
+            return match takes_users {
+                true => Ok(text.to_owned()),
+                false => Err(format!(
+                    "{text:?} is not a mail address, but a user, whom an SMTP server does not know: expected one such \
+                     as \"ops@example.org\""
+                )),
+            };
+        }
         let right = match text.contains('<') {
             true => text.ends_with('>') && Mailbox::from_str(text).is_ok(),
             false => MailAddress::from_str(text).is_ok(),
@@ -174,7 +185,23 @@ fn mailbox(value: &TomlValue<'_>) -> Option<String> {
             "{text:?} is not a mail address: expected one such as \"ops@example.org\" or \"Ops \
              <ops@example.org>\""
         ))
-    })
+    });
+    if let Some(text) = read
+        .as_ref()
+        .filter(|text| is_user(text) && text.contains('.'))
+    {
+        value.warn(
+            format!("{text:?} is a user of this host"),
+            "expected an address with @, unless there is such a user",
+        );
+    }
+    read
+}
+
+/// Whether `text` is the name of a user, without a domain.
+fn is_user(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+    text.chars().all(is_plain) && MailAddress::new(text, "localhost").is_ok()
 }
 
 fn via(table: &TomlTable<'_>) -> MailVia {

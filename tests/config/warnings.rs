@@ -66,6 +66,7 @@ fn unlikely_settings_are_warned_of_with_their_place_and_what_would_be_right() {
         (beside(&format!("[[notify]]\nname = \"a\"\nchecks = [\"shpo\"]\n{mail}")), "6:11", "notify[0].checks[0]", "\"shpo\" matches no check", "did you mean \"shop\"?"),
         (beside(&format!("[[notify]]\nname = \"a\"\nchecks = \"zz*\"\n{mail}")), "6:10", "notify[0].checks", "\"zz*\" matches no check", "expected the name of a check"),
         (beside(&format!("[[notify]]\nname = \"a\"\nnot_checks = \"sho\"\n{mail}")), "6:14", "notify[0].not_checks", "\"sho\" matches no check", "did you mean"),
+        (beside("[mail]\nto = \"ops.a.org\"\nsendmail = \"/bin/true\""), "5:6", "mail.to", "\"ops.a.org\" is a user of this host", "with @"),
         (beside("[[maintenance]]\nchecks = [\"db\"]\nat = \"daily\"\nfor = \"2h\""), "5:11", "maintenance[0].checks[0]", "\"db\" matches no check", "expected"),
         (beside("[[maintenance]]\nat = \"daily\"\nfor = \"24h\""), "6:7", "maintenance[0].for", "always open", "restart = []"),
         (beside("[[maintenance]]\nat = \"*:00\"\nfor = \"2h\""), "6:7", "maintenance[0].for", "always open", "less than the time"),

@@ -17,7 +17,7 @@ static MAIL_KEYS: [Key; 8] = [
             "to",
             Kind::Each(&Kind::Named("mail address")),
             "[\"ops@example.org\"]",
-            "Who gets the reports.",
+            "Who gets the reports: addresses; without smtp also users of this host, such as root.",
         ),
         optional(
             "from",
