@@ -291,6 +291,138 @@ fn tests_of_monit_keep_their_meaning() {
             ],
             "",
         ),
+        (format!("{web} 3 cycles"), &["fail_after = 3"], ""),
+        (
+            format!("{web}, certificate valid for 30 days"),
+            &[
+                "expect = [\"certificate expires > 30d\"]",
+                "fail_after = 1\n",
+            ],
+            "",
+        ),
+        (
+            format!("{web} and certificate valid > 30 days with timeout 7 seconds 3 cycles"),
+            &["expires > 30d", "fail_after = 3", "timeout = \"7s\""],
+            "",
+        ),
+        (
+            format!("{web} for 2 times 3 cycles"),
+            &["fail_within = \"2/3\""],
+            "",
+        ),
+        (format!("{web} 2 3 cycles"), &["fail_within = \"2/3\""], ""),
+        (
+            format!("{web} for 5 times within 5 cycles"),
+            &["fail_after = 5"],
+            "",
+        ),
+        (
+            format!("{web} status >= 200 and status < 400"),
+            &["status = [\"100-399\"]"],
+            "status of web: as in Monit the last one counts",
+        ),
+        (
+            format!("{web} status less than 400"),
+            &["status = [\"100-399\"]"],
+            "",
+        ),
+        (
+            format!("{web} status ne 500"),
+            &["status = [\"100-499\", \"501-599\"]"],
+            "",
+        ),
+        (
+            format!("{web} request \"/a\" and request \"/b\""),
+            &["url = \"https://127.0.0.1:443/b\""],
+            "request of web: as in Monit the last one counts",
+        ),
+        (
+            format!("{web} content = \"a\" content != \"b\""),
+            &["expect = [\"body not matches /b/\"]"],
+            "content of web",
+        ),
+        (
+            format!("{web} content = 'v[0-9]\\\\.1 \"'"),
+            &["expect = [\"body matches /v[0-9]\\\\.1/\"]"],
+            "",
+        ),
+        (
+            format!("{web} http headers [X-T: \"1,2]:\", Host: shop]"),
+            &["headers = { \"X-T\" = \"1,2]:\", \"Host\" = \"shop\" }"],
+            "",
+        ),
+        (
+            format!("{web} http headers [X: a:b]"),
+            &[],
+            "header \"X\": a value with a colon",
+        ),
+        (
+            format!("{web} http headers [X: a\"b\"]"),
+            &[],
+            "in quotes as a whole",
+        ),
+        (
+            format!("{web} hostheader a hostheader b"),
+            &[],
+            "header \"Host\" is sent twice",
+        ),
+        (
+            format!("{web} request \"/a b?x=<1>&y=%41\""),
+            &["url = \"https://127.0.0.1:443/a%20b?x=%3C1%3E&y=%2541\""],
+            "",
+        ),
+        (
+            format!("{web} request \"/a\\n\\\\\\0x41\""),
+            &["/a%0A%5CA\""],
+            "",
+        ),
+        (format!("{web} request \"a\""), &[], "does not begin with /"),
+        (
+            format!("{web} frequency 3"),
+            &[],
+            "\"frequency\" is not understood",
+        ),
+        (
+            format!("{web} status 200 for 3"),
+            &[],
+            "expected a number of cycles",
+        ),
+        (
+            "url http://h/x?y=\"z\"&w=1,#f and timeout 5 seconds".to_owned(),
+            &["url = \"http://h/x?y=%22z%22&w=1,\"", "timeout = \"5s\""],
+            "",
+        ),
+        (
+            "url http://h/ certificate valid > 3 days".to_owned(),
+            &[],
+            "TLS for an http:// URL",
+        ),
+        (
+            "host ::1 port 8080 protocol http".to_owned(),
+            &["url = \"http://[::1]:8080/\""],
+            "",
+        ),
+        (
+            "(host \"::1\", port 8080, protocol http, request /a, for 3 cycles)".to_owned(),
+            &["url = \"http://[::1]:8080/a\"", "fail_after = 3"],
+            "",
+        ),
+        (
+            "port 80 protocol websocket host \"h\" request \"/x\" version 13 for 3 cycles"
+                .to_owned(),
+            &["url = \"tcp://127.0.0.1:80\"", "fail_after = 3"],
+            "protocol websocket: only that",
+        ),
+        (
+            "port 80 protocol apache-status dnslimit > 25% loglimit > 80 % 3 cycles".to_owned(),
+            &["url = \"tcp://127.0.0.1:80\"", "fail_after = 3"],
+            "protocol apache-status: only that",
+        ),
+        (
+            format!("{plain} responsetime > 2 seconds retry 3 ipv4 address 10.0.0.1"),
+            &["fail_after = 1"],
+            "responsetime of web: not taken over",
+        ),
         (
             format!("{plain} send \"PING\\r\\n\" expect \"PONG\""),
             &[
@@ -335,6 +467,87 @@ fn tests_of_monit_keep_their_meaning() {
             "{test}: {checked:?}\n{}",
             imported.out
         );
+    }
+}
+
+/// What holds for all tests, and restarts within cycles.
+#[test]
+fn certificates_are_verified_where_all_tests_verify_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("monitrc").display().to_string();
+    let text = "set ssl options { verify: enable }\ncheck host a with address ::1\n\
+                \u{20} if failed port 443 protocol https then alert\n\
+                \u{20} if failed port 444 protocol https with ssl options {verify: disable} then alert\n\
+                \u{20} if 3 restarts 4 cycles then timeout\n";
+    fs::write(&path, text).expect("written");
+    let made = run(&["config", "import", &path]);
+    let checks: Vec<_> = made.out.split("[[check]]").collect();
+    assert!(!checks[1].contains("insecure"), "{made:?}");
+    assert!(checks[2].contains("insecure = true"), "{made:?}");
+    for line in ["https://[::1]:443/", "restarts = \"3/120s\""] {
+        assert!(checks[1].contains(line), "{line}\n{made:?}");
+    }
+}
+
+/// Whoever got the listener's mails gets those of the check, and the same supervisord is asked.
+#[test]
+fn mails_and_supervisord_of_a_listener_are_those_of_the_check() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let listener = |options: &str, more: &str| {
+        format!(
+            "[eventlistener:h]\ncommand=httpok -p web {options} http://h/\nevents=TICK_60\n{more}\n"
+        )
+    };
+    let other = "environment=A=\"x,y\",SUPERVISOR_SERVER_URL=\"unix:///run/other.sock\"";
+    let beside = format!("{other}\n{}", listener("", "").replace(":h]", ":i]"));
+    for (text, made, said) in [
+        (listener("-m root", ""), "to = \"root\"", ""),
+        (
+            listener("-m 'ops@a.org, root'", ""),
+            "to = [\"ops@a.org\", \"root\"]",
+            "",
+        ),
+        (
+            listener("-m root --smtp smtp://mail.a.org:25", ""),
+            "[[check]]",
+            "\"root\" is not a mail address, but a user",
+        ),
+        (listener("", other), "url = \"unix:///run/other.sock\"", ""),
+        (
+            listener("", "serverurl=http://localhost:9001"),
+            "url = \"http://localhost:9001\"",
+            "",
+        ),
+        (
+            listener("", "serverurl=AUTO"),
+            "url = \"unix:///run/s.sock\"",
+            "",
+        ),
+        (
+            format!("[supervisord]\n{other}\n{}", listener("", "")),
+            "url = \"unix:///run/other.sock\"",
+            "",
+        ),
+        (
+            listener("", &beside),
+            "url = \"unix:///run/s.sock\"",
+            "[eventlistener:h]: its supervisord is another one",
+        ),
+    ] {
+        let text = format!("[unix_http_server]\nfile=/run/s.sock\n{text}");
+        fs::write(path("s.conf"), &text).expect("written");
+        let imported = run(&["config", "import", &path("s.conf")]);
+        assert!(imported.out.contains(made), "{text}{imported:?}");
+        assert!(imported.err.contains(said), "{text}{imported:?}");
+        assert_eq!(
+            imported.err.is_empty(),
+            said.is_empty(),
+            "{text}{imported:?}"
+        );
+        fs::write(path("h.toml"), &imported.out).expect("written");
+        let checked = run(&["config", "check", &path("h.toml")]);
+        assert_eq!(checked.code, Some(0), "{checked:?}\n{}", imported.out);
     }
 }
 

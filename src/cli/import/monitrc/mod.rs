@@ -1,8 +1,12 @@
 //! The services of a monitrc: each test of a port or URL becomes a check, and what starts the service becomes what is
 //! restarted. What Monit does beyond that is named with its line.
 
+mod headers;
+mod options;
+mod peer;
 mod port_test;
 mod statement;
+mod words;
 
 use super::draft::{CheckDraft, Draft, list, quoted};
 use statement::{Statement, Word, after, has, number, shown, statements, whole};
@@ -17,6 +21,8 @@ struct Service {
     host: String,
     /// What is restarted; nothing where no supervisor's command starts it.
     target: Option<String>,
+    /// Whether certificates are verified where a test does not say it.
+    verifies: bool,
     every: Option<u64>,
     grace: Option<u64>,
     /// `restarts`, and whether it is given up for good.
@@ -25,23 +31,33 @@ struct Service {
     tests: Vec<(Statement, usize)>,
 }
 
+/// What holds for all services.
+struct Globals {
+    /// The pause between two cycles.
+    cycle: u64,
+    verifies: bool,
+}
+
 /// What `text` has for httpok.
 pub fn take(text: &str, draft: &mut Draft) {
-    let mut cycle = CYCLE;
+    let mut globals = Globals {
+        cycle: CYCLE,
+        verifies: false,
+    };
     let mut service: Option<Service> = None;
     let mut services = Vec::new();
     for statement in statements(text) {
         let line = statement[0].line;
         draft.statement(line, &whole(&statement));
         match statement[0].text.to_lowercase().as_str() {
-            "set" => set(&statement, &mut cycle, draft),
+            "set" => set(&statement, &mut globals, draft),
             "include" => draft.leave(line, "include: import that file, too"),
             "check" => {
                 services.extend(service.take());
-                service = begin(&statement, draft);
+                service = begin(&statement, &globals, draft);
             }
             _ => match &mut service {
-                Some(service) => add(service, statement, cycle, draft),
+                Some(service) => add(service, statement, globals.cycle, draft),
                 None => draft.leave(
                     line,
                     &format!("{}: of a service that is not taken over", shown(&statement)),
@@ -60,7 +76,7 @@ pub fn take(text: &str, draft: &mut Draft) {
     }
 }
 
-fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
+fn set(statement: &[Word], globals: &mut Globals, draft: &mut Draft) {
     let line = statement[0].line;
     draft.at(line);
     let what = statement
@@ -69,10 +85,10 @@ fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
         .unwrap_or_default();
     match what.as_str() {
         "daemon" => {
-            *cycle = number(statement, "daemon")
+            globals.cycle = number(statement, "daemon")
                 .filter(|&seconds| seconds > 0)
                 .unwrap_or(CYCLE);
-            draft.top("every", &quoted(&format!("{cycle}s")));
+            draft.top("every", &quoted(&format!("{}s", globals.cycle)));
             draft.remark(line, "the pause between probes");
             if has(statement, "delay") {
                 draft.leave(
@@ -100,6 +116,20 @@ fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
                 ),
             ),
         },
+        "ssl" | "tls" => {
+            let text: String = statement
+                .iter()
+                .map(|word| word.text.to_lowercase())
+                .collect();
+            globals.verifies = text.contains("verify:enable");
+            draft.leave(
+                line,
+                &format!(
+                    "{}: what certificates are verified against is said by cacert",
+                    shown(statement)
+                ),
+            );
+        }
         "mailserver" => {
             let Some(host) = after(statement, "mailserver") else {
                 return;
@@ -129,7 +159,7 @@ fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
     }
 }
 
-fn begin(statement: &[Word], draft: &mut Draft) -> Option<Service> {
+fn begin(statement: &[Word], globals: &Globals, draft: &mut Draft) -> Option<Service> {
     let line = statement[0].line;
     let kind = statement
         .get(1)
@@ -153,6 +183,7 @@ fn begin(statement: &[Word], draft: &mut Draft) -> Option<Service> {
     Some(Service {
         name,
         host: host.to_owned(),
+        verifies: globals.verifies,
         ..Service::default()
     })
 }
@@ -216,7 +247,7 @@ fn add(service: &mut Service, statement: Statement, cycle: u64, draft: &mut Draf
                 .get(1)
                 .and_then(|word| word.parse::<u64>().ok())
                 .unwrap_or(5);
-            let cycles = number(&statement, "within").unwrap_or(5);
+            let cycles = cycles(&statement).unwrap_or(5);
             service.budget = Some(format!("{count}/{}s", cycles * cycle));
             draft.remark(line, &format!("restarts of {}", service.name));
         }
@@ -243,6 +274,13 @@ fn is_budget(statement: &[Word]) -> bool {
         .is_some_and(|word| word.text.parse::<u32>().is_ok());
     let what = statement.get(2).map(|word| word.text.to_lowercase());
     count && matches!(what.as_deref(), Some("restart" | "restarts"))
+}
+
+/// The number of cycles that a statement about restarts says.
+fn cycles(statement: &[Word]) -> Option<u64> {
+    let is_unit = |word: &Word| matches!(word.text.to_lowercase().as_str(), "cycle" | "cycles");
+    let at = statement.iter().position(is_unit)?;
+    statement.get(at.checked_sub(1)?)?.text.parse().ok()
 }
 
 /// Whether a statement about restarts ends them.

@@ -1,8 +1,12 @@
 //! A test of a port, socket or URL (`if failed ... then ...`): the check that it becomes, key by key, and what of it has
 //! no counterpart.
 
+use std::collections::BTreeSet;
+
 use super::Service;
-use super::statement::{Word, after, has, number, operator};
+use super::options::{self, Options, Rate};
+use super::peer::url;
+use super::statement::Word;
 use crate::cli::import::draft::{CheckDraft, Draft, quoted};
 
 /// Adds to `check` what `statement` says.
@@ -16,28 +20,29 @@ pub(super) fn add(
     draft: &mut Draft,
 ) -> Result<(), String> {
     let line = check.line;
-    let peer = Peer::of(statement);
-    let url = peer.url(service, statement)?;
-    if has(statement, "udp") {
+    let options = options::read(statement)?;
+    let url = url(service, &options)?;
+    if options.is_udp {
         return Err("UDP has no counterpart".to_owned());
     }
-    let is_web = url.starts_with("http");
     check.lines.push(format!("url = {}", quoted(&url)));
     let mut assertions = Vec::new();
-    match is_web {
-        true => add_http(statement, &url, check, &mut assertions)?,
+    match options.is_http() {
+        true => {
+            let verifies = options.verifies.unwrap_or(service.verifies);
+            add_http(&options, verifies, &url, check, &mut assertions)?;
+        }
         false => {
-            let is_asked = add_conversation(statement, check, &mut assertions)?;
-            leave_protocol(&peer, is_asked, line, draft);
+            let is_asked = add_conversation(&options, check, &mut assertions)?;
+            leave_protocol(&options, is_asked, line, draft);
         }
     }
-    if has(statement, "certificate") {
-        match number(statement, "valid") {
-            Some(days) if url.starts_with("https") => {
-                assertions.push(format!("certificate expires > {days}d"));
-            }
-            _ => leave_word(service, "certificate", line, draft),
+    match options.valid_days {
+        Some(days) if url.starts_with("https") => {
+            assertions.push(format!("certificate expires > {days}d"));
         }
+        Some(_) => leave_word(service, "certificate", line, draft),
+        None => {}
     }
     if !assertions.is_empty() {
         let quoted: Vec<_> = assertions.iter().map(|one| quoted(one)).collect();
@@ -45,19 +50,24 @@ pub(super) fn add(
             .lines
             .push(format!("expect = [{}]", quoted.join(", ")));
     }
-    for word in ["checksum", "retry", "responsetime", "address", "ipv6"] {
-        if has(statement, word) {
-            leave_word(service, word, line, draft);
-        }
+    for word in &options.left {
+        leave_word(service, word, line, draft);
     }
-    if let Some(timeout) = number(statement, "timeout") {
+    for word in &options.repeated {
+        let text = format!(
+            "{word} of {}: as in Monit the last one counts",
+            service.name
+        );
+        draft.leave(line, &text);
+    }
+    if let Some(timeout) = options.timeout {
         check.lines.push(format!(
             "timeout = {}",
             quoted(&format!("{}s", timeout.max(1)))
         ));
     }
-    check.lines.push(threshold(statement));
-    add_remedy(service, statement, check, draft);
+    check.lines.push(threshold(options.rate));
+    add_remedy(service, &options.action, check, draft);
     draft.remark(line, &format!("a check of {}", service.name));
     Ok(())
 }
@@ -71,24 +81,15 @@ fn leave_word(service: &Service, word: &str, line: usize, draft: &mut Draft) {
 /// # Errors
 /// Says that it is more than one question and answer.
 fn add_conversation(
-    statement: &[Word],
+    options: &Options<'_>,
     check: &mut CheckDraft,
     assertions: &mut Vec<String>,
 ) -> Result<bool, String> {
-    let all = |keyword: &str| -> Vec<(usize, &str)> {
-        let words = statement.iter().enumerate();
-        let keywords =
-            words.filter(|(_, word)| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword));
-        keywords
-            .filter_map(|(at, _)| Some((at, statement.get(at + 1)?.text.as_str())))
-            .collect()
-    };
-    let (sent, expected) = (all("send"), all("expect"));
-    match (sent.as_slice(), expected.as_slice()) {
-        ([], []) => return Ok(false),
-        ([], [(_, answer)]) => assertions.push(matches(answer, "=")),
-        ([(at, question)], answers)
-            if answers.len() <= 1 && answers.iter().all(|(answer, _)| answer > at) =>
+    match options.conversation.as_slice() {
+        [] => return Ok(false),
+        [(false, answer)] => assertions.push(matches(answer, "=")),
+        [(true, question), answers @ ..]
+            if answers.len() <= 1 && answers.iter().all(|(is_sent, _)| !is_sent) =>
         {
             // of Monit \0x0d, here \x0d
             let question = question.replace("\\0x", "\\x");
@@ -102,7 +103,8 @@ fn add_conversation(
 
 /// That the body matches `pattern`, or does not.
 fn matches(pattern: &str, operator: &str) -> String {
-    let pattern = pattern.replace('/', "\\/");
+    // in quotes of Monit a backslash may stand twice
+    let pattern = pattern.replace("\\\\", "\\").replace('/', "\\/");
     let not = if operator == "!=" { "not " } else { "" };
     format!("body {not}matches /{pattern}/")
 }
@@ -137,105 +139,34 @@ fn codes(operator: &str, code: &str) -> Result<String, String> {
     }
 }
 
-/// Whether the server's certificate was verified: `ssl options {verify: enable}`.
-fn verifies(statement: &[Word]) -> bool {
-    let text: String = statement
-        .iter()
-        .map(|word| word.text.to_lowercase())
-        .collect();
-    text.contains("verify:enable")
-}
-
-/// `http headers [Host: shop.example.org, X-Probe: 1]` and `hostheader` as TOML.
-fn headers(statement: &[Word]) -> Vec<String> {
-    let is_headers = |word: &Word| !word.is_quoted && word.text.eq_ignore_ascii_case("headers");
-    let mut found = Vec::new();
-    if let Some(at) = statement.iter().position(is_headers) {
-        let mut text = String::new();
-        for word in &statement[at + 1..] {
-            text.push(' ');
-            text += &word.text;
-            if word.text.ends_with(']') {
-                break;
-            }
+/// `options.headers` as TOML.
+///
+/// # Errors
+/// Says which of them is there twice.
+fn headers(options: &Options<'_>) -> Result<String, String> {
+    let mut names = BTreeSet::new();
+    let mut lines = Vec::new();
+    for (name, value) in &options.headers {
+        if !names.insert(name.to_lowercase()) {
+            return Err(format!("header {name:?} is sent twice"));
         }
-        let listed = text.trim().trim_start_matches('[').trim_end_matches(']');
-        let pairs = listed.split(',').filter_map(|pair| pair.split_once(':'));
-        found.extend(pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())));
+        lines.push(format!("{} = {}", quoted(name), quoted(value)));
     }
-    if let Some(host) = after(statement, "hostheader") {
-        found.push(("Host".to_owned(), host.to_owned()));
-    }
-    found
-        .iter()
-        .map(|(name, value)| format!("{} = {}", quoted(name), quoted(value)))
-        .collect()
-}
-
-/// How the peer is spoken to.
-struct Peer {
-    protocol: String,
-    is_secure: bool,
-    is_http: bool,
-}
-
-impl Peer {
-    fn of(statement: &[Word]) -> Self {
-        let protocol = after(statement, "protocol").or(after(statement, "proto"));
-        let protocol = protocol.unwrap_or_default().to_lowercase();
-        Self {
-            is_secure: protocol == "https"
-                || ["ssl", "tls", "tcpssl"]
-                    .iter()
-                    .any(|word| has(statement, word)),
-            is_http: matches!(protocol.as_str(), "http" | "https"),
-            protocol,
-        }
-    }
-
-    fn url(&self, service: &Service, statement: &[Word]) -> Result<String, String> {
-        let path = after(statement, "request").unwrap_or("/");
-        Ok(
-            match (
-                after(statement, "url"),
-                after(statement, "unixsocket"),
-                after(statement, "port"),
-            ) {
-                (Some(url), _, _) => url.to_owned(),
-                (_, Some(socket), _) if self.is_http => {
-                    format!(
-                        "http+unix://{}{path}",
-                        socket.replace('%', "%25").replace('/', "%2F")
-                    )
-                }
-                (_, Some(socket), _) => format!("unix://{socket}"),
-                (_, _, Some(port)) => {
-                    let port: u16 = port.parse().map_err(|_| "no number of a port".to_owned())?;
-                    let host = after(statement, "host").unwrap_or(&service.host);
-                    match (self.is_http, self.is_secure) {
-                        (true, false) => format!("http://{host}:{port}{path}"),
-                        (true, true) => format!("https://{host}:{port}{path}"),
-                        (false, _) => format!("tcp://{host}:{port}"),
-                    }
-                }
-                _ => return Err("neither a port nor a socket".to_owned()),
-            },
-        )
-    }
+    Ok(lines.join(", "))
 }
 
 /// What a connection without HTTP does not do.
-fn leave_protocol(peer: &Peer, is_asked: bool, line: usize, draft: &mut Draft) {
-    if !peer.protocol.is_empty() && !is_asked {
+fn leave_protocol(options: &Options<'_>, is_asked: bool, line: usize, draft: &mut Draft) {
+    if !options.protocol.is_empty() && !is_asked {
         draft.leave(
             line,
             &format!(
                 "protocol {}: only that connections are accepted; add send and expect",
-                peer.protocol
+                options.protocol
             ),
         );
     }
-    if peer.is_secure {
+    if options.is_secure {
         draft.leave(line, "TLS without HTTP: only that connections are accepted");
     }
 }
@@ -245,68 +176,57 @@ fn leave_protocol(peer: &Peer, is_asked: bool, line: usize, draft: &mut Draft) {
 /// # Errors
 /// Says which of them cannot be had.
 fn add_http(
-    statement: &[Word],
+    options: &Options<'_>,
+    verifies: bool,
     url: &str,
     check: &mut CheckDraft,
     assertions: &mut Vec<String>,
 ) -> Result<(), String> {
-    let status = match after(statement, "status") {
-        Some(code) => codes(operator(statement, "status"), code)?,
+    let status = match options.status {
+        Some((sign, code)) => codes(sign, code)?,
         None => "[\"2xx\", \"3xx\"]".to_owned(),
     };
     check.lines.push(format!("status = {status}"));
-    if url.starts_with("https") && !verifies(statement) {
+    if url.starts_with("https") && !verifies {
         check.lines.push(
             "insecure = true                     # Monit did not verify the certificate".to_owned(),
         );
     }
-    if let Some(method) = after(statement, "method") {
+    if let Some(method) = options.method {
         check
             .lines
             .push(format!("method = {}", quoted(&method.to_uppercase())));
     }
-    if let Some(user) = after(statement, "username") {
+    if let Some(user) = options.username {
         check.lines.push(format!("user = {}", quoted(user)));
-        let password = after(statement, "password").unwrap_or_default();
+        let password = options.password.unwrap_or_default();
         check.lines.push(format!("password = {}", quoted(password)));
     }
-    if let Some(content) = after(statement, "content") {
-        assertions.push(matches(content, operator(statement, "content")));
+    if let Some((sign, content)) = options.content {
+        assertions.push(matches(content, sign));
     }
-    let headers = headers(statement);
+    let headers = headers(options)?;
     if !headers.is_empty() {
-        check
-            .lines
-            .push(format!("headers = {{ {} }}", headers.join(", ")));
+        check.lines.push(format!("headers = {{ {headers} }}"));
     }
     Ok(())
 }
 
 /// How many fails of how many probes count.
-fn threshold(statement: &[Word]) -> String {
-    match (after(statement, "for"), number(statement, "within")) {
-        (_, Some(of)) => {
-            let times = statement
-                .iter()
-                .position(|word| word.text.eq_ignore_ascii_case("times"));
-            let fails = times
-                .and_then(|at| statement.get(at.checked_sub(1)?))
-                .map_or("1", |word| &word.text);
+fn threshold(rate: Option<Rate>) -> String {
+    match rate {
+        None => "fail_after = 1".to_owned(),
+        Some(Rate { fails, of }) if fails == of => format!("fail_after = {fails}"),
+        Some(Rate { fails, of }) => {
             format!("fail_within = {}", quoted(&format!("{fails}/{of}")))
         }
-        (Some(cycles), None) => format!("fail_after = {cycles}"),
-        (None, None) => "fail_after = 1".to_owned(),
     }
 }
 
 /// What is restarted.
-fn add_remedy(service: &Service, statement: &[Word], check: &mut CheckDraft, draft: &mut Draft) {
+fn add_remedy(service: &Service, action: &str, check: &mut CheckDraft, draft: &mut Draft) {
     let line = check.line;
-    match after(statement, "then")
-        .unwrap_or_default()
-        .to_lowercase()
-        .as_str()
-    {
+    match action {
         "restart" | "start" => match &service.target {
             Some(target) => check.lines.push(format!("restart = [{}]", quoted(target))),
             None => draft.leave(

@@ -29,13 +29,19 @@ fn words(text: &str) -> Vec<Word> {
                     )
                 }
                 _ => {
-                    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+                    // quotes in a URL are of the URL
+                    let is_url = rest.starts_with("http://") || rest.starts_with("https://");
+                    let is_quote = |c| !is_url && matches!(c, '"' | '\'');
+                    let end = rest.find(|c: char| c.is_whitespace() || is_quote(c));
                     let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
                     (word, after, false)
                 }
             };
             let parts = match is_quoted {
-                true => vec![word],
+                // as Monit does
+                true => {
+                    vec![word.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))]
+                }
                 false => parts(word),
             };
             words.extend(parts.into_iter().map(|part| Word {
@@ -145,16 +151,6 @@ pub(super) fn after<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str>
 
 /// What stands between a keyword and its value.
 const OPERATORS: [&str; 8] = ["=", "==", "!=", "<", ">", "<=", ">=", "is"];
-
-/// The operator after `keyword`; that of equality where there is none.
-pub(super) fn operator<'s>(statement: &'s [Word], keyword: &str) -> &'s str {
-    let is_keyword = |word: &Word| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword);
-    let at = statement.iter().position(is_keyword);
-    let next = at.and_then(|at| statement.get(at + 1));
-    next.map(|word| word.text.as_str())
-        .filter(|text| OPERATORS.contains(text) && *text != "is")
-        .unwrap_or("=")
-}
 
 /// Whether `keyword` occurs outside of quotes.
 pub(super) fn has(statement: &[Word], keyword: &str) -> bool {

@@ -26,9 +26,7 @@ pub(super) fn listener(section: &IniSection, name: &str, programs: &[String], dr
             ),
         );
     }
-    // as a program, by an interpreter, or as a module of Python
-    let is_httpok = |word: &String| is(word, "httpok") || word == "superlance.httpok";
-    let Some(at) = words.iter().take(4).position(is_httpok) else {
+    let Some(at) = place(&words) else {
         return draft.leave(
             line,
             &format!(
@@ -69,6 +67,22 @@ pub(super) fn listener(section: &IniSection, name: &str, programs: &[String], dr
         }
         Err(why) => draft.leave(line, &format!("[{}]: {why}", section.header)),
     }
+}
+
+/// Whether `section` is a listener of httpok.
+pub(super) fn is_listener(section: &IniSection) -> bool {
+    let words = section
+        .get("command")
+        .and_then(|(command, _)| split_words(command).ok());
+    section.header.starts_with("eventlistener:")
+        && words.is_some_and(|words| place(&without_shell(words)).is_some())
+}
+
+/// Where httpok stands in its command line: as a program, behind an interpreter, or as a module of Python.
+fn place(words: &[String]) -> Option<usize> {
+    let is_httpok =
+        |word: &String| word.rsplit('/').next() == Some("httpok") || word == "superlance.httpok";
+    words.iter().take(4).position(is_httpok)
 }
 
 /// `httpok -p web URL` of `sh -c "exec httpok -p web URL"`.
@@ -269,7 +283,15 @@ fn mail<'g>(last: &impl Fn(Key) -> Option<&'g str>, line: usize, draft: &mut Dra
         );
         return;
     }
-    draft.table(TABLE, "to", &quoted(to));
+    let addresses: Vec<_> = to
+        .split(',')
+        .map(|address| address.trim().to_owned())
+        .filter(|address| !address.is_empty())
+        .collect();
+    match addresses.as_slice() {
+        [one] => draft.table(TABLE, "to", &quoted(one)),
+        several => draft.table(TABLE, "to", &list(several)),
+    }
     for (key, name) in [(Key::Smtp, "smtp"), (Key::From, "from")] {
         if let Some(value) = last(key) {
             draft.table(TABLE, name, &quoted(value));

@@ -3,6 +3,7 @@
 
 mod files;
 mod listener;
+mod server_url;
 
 use std::path::PathBuf;
 
@@ -26,6 +27,7 @@ pub fn take(
     let found = found.into_iter();
     let found = found.map(|(path, text)| (absolute(path), text)).collect();
     let files = gather(found, env, draft);
+    server_url::take(&files, draft);
     let programs = groups(files.iter().flat_map(|file| &file.sections));
     for file in &files {
         draft.begin(&file.name);
@@ -111,7 +113,9 @@ fn server(sections: &[IniSection], draft: &mut Draft) {
         (None, None) => return,
     };
     draft.at(line);
-    draft.remark(line, "how supervisord is reached");
+    if !draft.has(TABLE, "url") {
+        draft.remark(line, "how supervisord is reached");
+    }
     draft.table(TABLE, "url", &quoted(&url));
     if let (Some((user, _)), Some((password, _))) =
         (section.get("username"), section.get("password"))
