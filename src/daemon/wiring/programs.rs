@@ -123,7 +123,7 @@ mod tests {
     /// However many programs there are.
     #[test]
     fn each_check_is_looked_at_once() {
-        let program = |number| Program::new(&format!("p{number}"), vec!["true".to_owned()]);
+        let program = |number| Program::new(format!("p{number}"), vec!["true".to_owned()]);
         let settings = Settings {
             programs: (0..50).map(program).collect(),
             ..Settings::default()
