@@ -246,7 +246,7 @@ fn services_of_monit_become_checks_and_the_rest_is_named_by_line() {
         "grace = \"90s\"",
         "restarts = \"5/600s\"",
         "requires = [\"redis\"]",
-        "url = \"tcp://127.0.0.1:6379\"",
+        "url = \"tcp://localhost:6379\"",
         "fail_within = \"2/5\"",
         "url = \"http://example.org:80/\"",
         "status = \"204\"",

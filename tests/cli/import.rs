@@ -248,12 +248,12 @@ fn tests_of_monit_keep_their_meaning() {
     for (test, made, said) in [
         (
             web.to_owned(),
-            &["url = \"https://127.0.0.1:443/\"", "insecure = true"][..],
+            &["url = \"https://localhost:443/\"", "insecure = true"][..],
             "",
         ),
         (
             "port 443 protocol https with ssl options {verify: enable}".to_owned(),
-            &["https://127.0.0.1:443/"],
+            &["https://localhost:443/"],
             "",
         ),
         (
@@ -333,7 +333,7 @@ fn tests_of_monit_keep_their_meaning() {
         ),
         (
             format!("{web} request \"/a\" and request \"/b\""),
-            &["url = \"https://127.0.0.1:443/b\""],
+            &["url = \"https://localhost:443/b\""],
             "request of web: as in Monit the last one counts",
         ),
         (
@@ -368,7 +368,7 @@ fn tests_of_monit_keep_their_meaning() {
         ),
         (
             format!("{web} request \"/a b?x=<1>&y=%41\""),
-            &["url = \"https://127.0.0.1:443/a%20b?x=%3C1%3E&y=%2541\""],
+            &["url = \"https://localhost:443/a%20b?x=%3C1%3E&y=%2541\""],
             "",
         ),
         (
@@ -410,12 +410,12 @@ fn tests_of_monit_keep_their_meaning() {
         (
             "port 80 protocol websocket host \"h\" request \"/x\" version 13 for 3 cycles"
                 .to_owned(),
-            &["url = \"tcp://127.0.0.1:80\"", "fail_after = 3"],
+            &["url = \"tcp://localhost:80\"", "fail_after = 3"],
             "protocol websocket: only that",
         ),
         (
             "port 80 protocol apache-status dnslimit > 25% loglimit > 80 % 3 cycles".to_owned(),
-            &["url = \"tcp://127.0.0.1:80\"", "fail_after = 3"],
+            &["url = \"tcp://localhost:80\"", "fail_after = 3"],
             "protocol apache-status: only that",
         ),
         (
@@ -438,7 +438,7 @@ fn tests_of_monit_keep_their_meaning() {
         ),
         (
             format!("{plain} ipv6"),
-            &["tcp://127.0.0.1:6379"],
+            &["tcp://localhost:6379"],
             "ipv6 of web: not taken over",
         ),
     ] {
@@ -486,6 +486,57 @@ fn certificates_are_verified_where_all_tests_verify_them() {
     assert!(checks[2].contains("insecure = true"), "{made:?}");
     for line in ["https://[::1]:443/", "restarts = \"3/120s\""] {
         assert!(checks[1].contains(line), "{line}\n{made:?}");
+    }
+}
+
+/// What is said of the other servers is not about the first one, which would be sent their password.
+#[test]
+fn first_mail_server_of_monit_is_taken() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("monitrc").display().to_string();
+    for (servers, smtp, others) in [
+        ("a.b", "smtp://a.b:25", false),
+        ("a.b, c.d port 587 using tls", "smtp://a.b:25", true),
+        (
+            "a.b port 2525, c.d port 587 username \"u\" password \"longpassword1\" using tls",
+            "smtp://a.b:2525",
+            true,
+        ),
+        ("a.b port 465 using ssl", "smtps://a.b:465", false),
+    ] {
+        let text = format!(
+            "set mailserver {servers}\nset alert a@b.c\ncheck host x with address a.b\n if failed port 80 then alert\n"
+        );
+        fs::write(&path, text).expect("written");
+        let made = run(&["config", "import", &path]);
+        let line = format!("smtp = \"{smtp}\"\n");
+        assert!(made.out.contains(&line), "{servers}: {made:?}");
+        assert!(!made.out.contains("password ="), "{servers}: {made:?}");
+        let said = made.err.contains("the first server is the only one");
+        assert_eq!(said, others, "{servers}: {made:?}");
+        assert!(!made.err.contains("longpassword1"), "{servers}: {made:?}");
+    }
+}
+
+#[test]
+fn lines_of_monit_are_named_without_their_secrets() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("monitrc").display().to_string();
+    let text = "set mailserver a, c username u password \"longpassword1\"\n\
+                set httpd port 2812 allow admin:longpassword1\ncheck host x with address a.b\n\
+                \u{20} if failed port 80 then alert\n\
+                \u{20} if failed port 80 username a password \"longpassword1\" frequency 3 then alert\n\
+                \u{20} if failed port 80 username a password b \"longpassword1\" then alert\n\
+                \u{20} if failed port 80 protocol http request \"x?token=longpassword1\" then alert\n\
+                \u{20} if succeeded port 81 password \"longpassword1\" then alert\n";
+    fs::write(&path, text).expect("written");
+    let made = run(&["config", "import", &path]);
+    for line in [1, 2, 5, 6, 7, 8] {
+        let place = format!("monitrc:{line}: ");
+        assert!(made.err.contains(&place), "{line}: {made:?}");
+    }
+    for shown in [&made.out, &made.err] {
+        assert!(!shown.contains("longpassword1"), "{shown}");
     }
 }
 
@@ -565,7 +616,7 @@ fn services_of_monit_depend_on_all_tests_and_the_first_limit_of_restarts_counts(
     for line in ["requires = [\"db\", \"db-2\"]", "restarts = \"3/150s\""] {
         assert!(made.out.contains(line), "{line}\n{made:?}");
     }
-    assert!(!made.out.contains("tcp://127.0.0.1:4"), "{made:?}");
+    assert!(!made.out.contains("tcp://localhost:4"), "{made:?}");
     for said in [
         "start delay",
         "events are not filtered",

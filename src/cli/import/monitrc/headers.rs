@@ -47,7 +47,7 @@ struct Header {
 
 impl Header {
     fn fault(&self, why: &str) -> String {
-        let name = self.name.as_deref().unwrap_or(self.text.trim());
+        let name = self.name.as_deref().unwrap_or_default();
         format!("header {name:?}: {why}")
     }
 

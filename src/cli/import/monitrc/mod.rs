@@ -2,6 +2,7 @@
 //! restarted. What Monit does beyond that is named with its line.
 
 mod headers;
+mod mail_server;
 mod options;
 mod peer;
 mod port_test;
@@ -130,31 +131,7 @@ fn set(statement: &[Word], globals: &mut Globals, draft: &mut Draft) {
                 ),
             );
         }
-        "mailserver" => {
-            let Some(host) = after(statement, "mailserver") else {
-                return;
-            };
-            let scheme =
-                match has(statement, "using") || has(statement, "ssl") || has(statement, "tls") {
-                    true => "smtp+starttls",
-                    false => "smtp",
-                };
-            let port = number(statement, "port").unwrap_or(25);
-            let host = host.trim_end_matches(',');
-            let user = after(statement, "username");
-            let at = user
-                .map(|user| format!("{}@", user.replace('@', "%40")))
-                .unwrap_or_default();
-            draft.table(
-                "[mail]",
-                "smtp",
-                &quoted(&format!("{scheme}://{at}{host}:{port}")),
-            );
-            if let (Some(_), Some(password)) = (user, after(statement, "password")) {
-                draft.table("[mail]", "password", &quoted(password));
-            }
-            draft.remark(line, "the mail server");
-        }
+        "mailserver" => mail_server::take(statement, draft),
         _ => draft.leave(line, &format!("{}: no counterpart", shown(statement))),
     }
 }
@@ -179,7 +156,7 @@ fn begin(statement: &[Word], globals: &Globals, draft: &mut Draft) -> Option<Ser
         );
         return None;
     }
-    let host = after(statement, "address").unwrap_or("127.0.0.1");
+    let host = after(statement, "address").unwrap_or("localhost");
     Some(Service {
         name,
         host: host.to_owned(),

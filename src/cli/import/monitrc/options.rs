@@ -176,6 +176,7 @@ fn option<'s>(
             found.rate = Some(rate(number, words)?);
         }
         _ if found.has_others() => words.pass_parameter(),
+        _ if word.is_quoted => return Err("a text in quotes that no option has".to_owned()),
         _ => return Err(format!("{:?} is not understood", word.text)),
     }
     Ok(())

@@ -22,7 +22,7 @@ pub(super) fn url(service: &Service, options: &Options<'_>) -> Result<String, St
     }
     let path = options.request.unwrap_or("/");
     if !path.starts_with('/') {
-        return Err(format!("request {path:?} does not begin with /"));
+        return Err("request: it does not begin with /".to_owned());
     }
     let path = encoded(&unescaped(path));
     if let Some(socket) = options.unixsocket {

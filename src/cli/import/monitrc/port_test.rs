@@ -255,23 +255,23 @@ mod tests {
         for (test, expected, absent) in [
             (
                 "port 443 type tcpssl protocol http",
-                "url = \"https://127.0.0.1:443/\"",
+                "url = \"https://localhost:443/\"",
                 "http://",
             ),
             (
                 "port 443 type TCPSSL protocol http",
-                "url = \"https://127.0.0.1:443/\"",
+                "url = \"https://localhost:443/\"",
                 "http://",
             ),
             (
                 "port 443 with ssl protocol http",
-                "url = \"https://127.0.0.1:443/\"",
+                "url = \"https://localhost:443/\"",
                 "http://",
             ),
             ("port 443 protocol https", "insecure = true", "http://"),
             (
                 "port 443 protocol https with ssl options {verify: enable}",
-                "url = \"https://127.0.0.1:443/\"",
+                "url = \"https://localhost:443/\"",
                 "insecure",
             ),
             (

@@ -1,6 +1,8 @@
 //! The words of a monitrc, and the statements that they make: a statement goes from one keyword to the next, whatever
 //! the lines are.
 
+use crate::cli::import::secrets;
+
 /// A word of the file; what stood in quotes is one word.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Word {
@@ -127,12 +129,16 @@ pub(super) fn whole(statement: &[Word]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The statement for a message, shortened.
+/// The statement for a message, up to where a secret may begin.
 pub(super) fn shown(statement: &[Word]) -> String {
-    let words: Vec<_> = statement.iter().map(|word| word.text.as_str()).collect();
-    let text = words.join(" ");
+    let words = statement.iter().map(|word| word.text.as_str());
+    let words: Vec<_> = words
+        .take_while(|word| !word.eq_ignore_ascii_case("allow"))
+        .collect();
+    let text = secrets::without(&words.join(" "));
     match text.char_indices().nth(70) {
         Some((at, _)) => format!("{}...", &text[..at]),
+        None if words.len() < statement.len() => format!("{text} ..."),
         None => text,
     }
 }

@@ -17,7 +17,7 @@ pub(super) type Compared<'s> = (&'static str, &'s str);
 #[derive(Clone, Copy)]
 pub(super) struct Token<'s> {
     pub text: &'s str,
-    is_quoted: bool,
+    pub is_quoted: bool,
 }
 
 impl Token<'_> {
