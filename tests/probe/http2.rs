@@ -126,6 +126,13 @@ async fn early_end_has_the_reasons_of_http1() {
             Phase::Body,
             "expected 9 bytes of body, got 4",
         ),
+        // it ends no answer: RFC 9113, section 8.1
+        (
+            Play::Reset(Code::NO_ERROR),
+            Reason::Truncated,
+            Phase::Body,
+            "expected 9 bytes of body, got 4",
+        ),
         (
             Play::Close,
             Reason::Truncated,

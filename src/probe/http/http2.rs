@@ -140,7 +140,9 @@ impl Http2Response {
             let body = &mut self.body;
             let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
             match driven(&mut self.driver, frame).await {
-                None => return Ok(None),
+                None if self.body.is_end_stream() => return Ok(None),
+                // hyper takes a stream that is reset without an error for the end of the body
+                None => return Err(trouble::truncated(got, self.announced())),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(piece) => {
                         self.piece = piece;

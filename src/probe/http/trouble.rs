@@ -112,7 +112,7 @@ fn http2_end(error: &hyper::Error) -> Option<Http2End<'_>> {
     )))
 }
 
-fn truncated(got: u64, announced: Option<u64>) -> Trouble {
+pub fn truncated(got: u64, announced: Option<u64>) -> Trouble {
     let detail = match announced {
         Some(announced) => {
             let announced = counted(announced, "byte", "bytes");
