@@ -1,6 +1,6 @@
 //! What an event changes in the books.
 
-use httpok::health::{Check, Event, Moment, Outcome};
+use httpok::health::{Check, Event, Moment, NotifyMode, Outcome};
 
 use super::{Auditor, Books};
 
@@ -181,11 +181,14 @@ impl Auditor {
         }
         *books = Books {
             gone: true,
-            // its pause and silence are kept by name, and its incident is closed now
+            // its pause and silence are kept by name, and its incident is closed now, or when what was stopped for it
+            // runs again
             paused_until: books.paused_until,
             silenced_until: books.silenced_until,
             reported: std::mem::take(&mut books.reported),
             reported_down: books.reported_down,
+            reported_restarting: books.reported_restarting
+                && books.check.policy.notify == NotifyMode::Changes,
             forgiven: actions,
             forgiven_tries: tries,
             ..Books::new(&books.check)

@@ -44,7 +44,8 @@ impl World {
         PendingRestart {
             intent: IntentId(i64::from(self.pids[index])),
             check: check.to_owned(),
-            incident: "earlier".to_owned(),
+            // each has one of its own
+            incident: format!("earlier-{index}-{}", self.journal.len()),
             process: process(index),
             pid_before: Some(self.pids[index]),
             stop_unclear: false,

@@ -196,7 +196,8 @@ impl CheckState {
             return;
         }
         let ended = self.closed.as_ref();
-        let id = match ended.is_some_and(|ended| ended.id == restart.incident) {
+        let is_used = ended.is_some_and(|ended| ended.id == restart.incident);
+        let id = match is_used || restart.incident_ended {
             true => cx.shared.next_incident(),
             false => restart.incident.clone(),
         };

@@ -245,6 +245,8 @@ impl Monitor {
                 if let Some(state) = state {
                     state.restart_finished(&pending.restart, begun, outcome.clone(), &mut cx);
                     cx.shared.define_failing(now, state);
+                    // it is reported now: what comes later opens no incident of this name again
+                    pending.restart.incident_ended |= !outcome.steps.is_empty();
                 }
                 // what was started in this try is not counted again
                 let started = outcome.settled_pid();
