@@ -700,6 +700,16 @@ fn fill(path: &Path) {
 }
 
 #[test]
+fn empty_file_is_called_empty() {
+    let dir = scratch();
+    std::fs::write(dir.path().join("httpok.db"), "").expect("written");
+    let Err(why) = Store::open_read_only(dir.path()) else {
+        panic!("there is nothing to read");
+    };
+    assert!(why.to_string().contains("it is empty"), "{why}");
+}
+
+#[test]
 fn read_only_directory_is_read_and_reported_once() {
     now(async {
         let base = scratch();

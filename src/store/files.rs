@@ -87,7 +87,12 @@ pub(super) fn open(
 /// Opens the database in `dir` for reading alone. On a file system that cannot be written this works too.
 pub(super) fn open_read_only(dir: &Path) -> Result<Connection, FileFault> {
     let conn = read(&database(dir))?;
-    schema::refuse_newer(schema::version(&conn)?)?;
+    let version = schema::version(&conn)?;
+    if version == 0 {
+        let detail = "it is empty: no watchdog has written anything into it yet";
+        return Err(FileFault::new(StoreTroubleKind::Failing, detail));
+    }
+    schema::refuse_newer(version)?;
     Ok(conn)
 }
 
