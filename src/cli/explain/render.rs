@@ -211,14 +211,27 @@ fn lines(
     for shown in repeats::shown(&timeline.lines) {
         match shown {
             Shown::Line(one) => line(out, one, incident, paint, columns),
-            Shown::Again(last, text) => again(out, last, incident, paint, &text),
+            Shown::Again(last, text) => again(out, last, incident, paint, columns, &text),
         }
     }
 }
 
-fn again(out: &mut String, last: &TimelineLine, incident: &Incident, paint: Paint, text: &str) {
-    let when = when(last, incident);
-    let _ = writeln!(out, "  {}  {}", paint.dim(&when), paint.dim(text));
+fn again(
+    out: &mut String,
+    last: &TimelineLine,
+    incident: &Incident,
+    paint: Paint,
+    columns: Option<usize>,
+    text: &str,
+) {
+    timed(
+        out,
+        last,
+        incident,
+        paint,
+        columns,
+        ("", Style::new().dimmed(), text),
+    );
 }
 
 fn line(
@@ -237,10 +250,23 @@ fn line(
         LineKind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
         LineKind::Report | LineKind::Person => (AnsiColor::Cyan.on_default(), ""),
     };
+    let text = visible::line(&line.text);
+    timed(out, line, incident, paint, columns, (indent, style, &text));
+}
+
+/// `text` with the time of `line` before it.
+fn timed(
+    out: &mut String,
+    line: &TimelineLine,
+    incident: &Incident,
+    paint: Paint,
+    columns: Option<usize>,
+    (indent, style, text): (&str, Style, &str),
+) {
     let when = when(line, incident);
     let before = MARGIN.len() + when.len() + MARGIN.len() + indent.len();
     let most = columns.map_or(usize::MAX, |columns| columns.saturating_sub(before));
-    for (at, part) in wrap(&visible::line(&line.text), most).iter().enumerate() {
+    for (at, part) in wrap(text, most).iter().enumerate() {
         let text = paint.with(style, part);
         let _ = match at {
             0 => writeln!(out, "{MARGIN}{}{MARGIN}{indent}{text}", paint.dim(&when)),
