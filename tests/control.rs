@@ -9,6 +9,8 @@ mod confirm;
 mod history;
 #[path = "control/kept.rs"]
 mod kept;
+#[path = "control/of_file.rs"]
+mod of_file;
 #[allow(dead_code, reason = "not all of it is used here")]
 #[path = "support/pty.rs"]
 mod pty;

@@ -12,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::cli::watch::WatchOptions;
 use crate::config::settings::Settings;
+use crate::daemon::former_names;
 use crate::daemon::wiring::{self, Parts, RunOptions};
 use crate::daemon::{Ending, Logger, Reload, SdNotify, Stderr, Ticks, Watchdog};
 use crate::exec::children;
@@ -90,7 +91,7 @@ pub fn listen(
 pub fn watch(settings: Settings, options: &WatchOptions, file: Option<SettingsFile>) -> Exit {
     let once = options.once;
     let run_options = RunOptions {
-        key: format!("watch {}", options.name),
+        key: former_names::watch_key(&options.name),
         config: options.config.clone(),
         ..RunOptions::default()
     };

@@ -12,6 +12,7 @@ use crate::config::{
     settings::{CheckSettings, Settings},
     supervisor::{SupervisorSettings, supervisord_url},
 };
+use crate::daemon::former_names;
 use crate::health::{Backend, Fails, Policy};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::spec::{MailSpec, MailVia};
@@ -109,10 +110,7 @@ fn only_probe_programs(settings: &mut Settings) -> Vec<String> {
 /// Which watchdog this is: its configuration file, or what it asks.
 fn name(args: &WatchArgs, settings: &Settings) -> String {
     match &args.config {
-        Some(file) => {
-            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            file.display().to_string()
-        }
+        Some(file) => former_names::name_of_file(file),
         None => {
             let names: Vec<_> = settings
                 .checks

@@ -32,6 +32,45 @@ pub struct FormerName {
     _lock: Flock<File>,
 }
 
+/// The key of the standalone watchdog `name`: that of its file, or what it asks.
+pub fn watch_key(name: &str) -> String {
+    format!("{WATCH}{name}")
+}
+
+/// The name of the watchdog of the configuration `file`.
+pub fn name_of_file(file: &Path) -> String {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    file.display().to_string()
+}
+
+/// Whose the watchdog `key` of the state directory `dir` is, seen from the configuration `file`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of the file, by whatever name it was started.
+    OfFile,
+    /// That of another file, or of none.
+    Other,
+    /// An event listener: which file it has is not known.
+    Listener,
+}
+
+/// As [`Whose`] says.
+pub fn whose(dir: &Path, key: &str, file: &Path) -> Whose {
+    let noted = || {
+        let lock = run_lock::path(dir, key);
+        let noted = lock.exists().then(|| identity(&lock)).flatten();
+        noted.map_or((0, 0), |(_, number)| number)
+    };
+    let leads_to = |ours: fs::Metadata| is_same(key, noted(), number(&ours));
+    if key == watch_key(&name_of_file(file)) || fs::metadata(file).is_ok_and(leads_to) {
+        Whose::OfFile
+    } else if key.starts_with(WATCH) || key.starts_with("run ") {
+        Whose::Other
+    } else {
+        Whose::Listener
+    }
+}
+
 /// The number of a file in its file system.
 type Number = (u64, u64);
 

@@ -119,18 +119,29 @@ fn number(path: &Path) -> Option<(String, File)> {
     Some((key, file))
 }
 
+/// The process of this user that watches the configuration `file`, whatever its state directory is.
+pub fn holder_of_file(file: &Path) -> Option<u32> {
+    let file = file.canonicalize().ok()?;
+    let key = format!("file {}", file.display());
+    let (usual, fallback) = lock_dirs();
+    let mut dirs = usual.into_iter().chain([fallback]);
+    dirs.find_map(|dir| {
+        check_private_dir(&dir).ok()?;
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options.custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
+        let lock = options.open(path(&dir, &key)).ok()?;
+        match Flock::lock(lock, FlockArg::LockSharedNonblock) {
+            Err((mut lock, Errno::EWOULDBLOCK)) => read_pid(&mut lock),
+            Ok(_) | Err(_) => None,
+        }
+    })
+}
+
 /// Where the locks of configuration files are: one directory for all runs of this user. Nobody else can hold a lock in
 /// it.
 fn lock_dir() -> Result<PathBuf, (PathBuf, io::Error)> {
-    let user = nix::unistd::geteuid();
-    let own = PathBuf::from(format!("/run/user/{user}"));
-    let usual = match user.is_root() {
-        true => Some("/run/httpok".into()),
-        false if own.is_dir() => Some(own.join("httpok")),
-        false => None,
-    };
-    // of every user, where there is no other
-    let fallback = PathBuf::from(format!("/tmp/httpok-{user}"));
+    let (usual, fallback) = lock_dirs();
     let prepare = |dir: PathBuf| match prepared(&dir) {
         Ok(()) => Ok(dir),
         Err(cause) => Err((dir, cause)),
@@ -138,6 +149,18 @@ fn lock_dir() -> Result<PathBuf, (PathBuf, io::Error)> {
     usual
         .and_then(|dir| prepare(dir).ok())
         .map_or_else(|| prepare(fallback), Ok)
+}
+
+/// The usual one, if this user has one, and one of every user.
+fn lock_dirs() -> (Option<PathBuf>, PathBuf) {
+    let user = nix::unistd::geteuid();
+    let own = PathBuf::from(format!("/run/user/{user}"));
+    let usual = match user.is_root() {
+        true => Some("/run/httpok".into()),
+        false if own.is_dir() => Some(own.join("httpok")),
+        false => None,
+    };
+    (usual, PathBuf::from(format!("/tmp/httpok-{user}")))
 }
 
 fn prepared(dir: &Path) -> io::Result<()> {

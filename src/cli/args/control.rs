@@ -17,7 +17,7 @@ pub struct WatchdogArgs {
     #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "state_dir", "url"])]
     pub socket: Option<PathBuf>,
 
-    /// Look in the state directory that this configuration file names
+    /// Talk to the watchdog of this configuration file
     #[arg(long, value_name = "FILE", conflicts_with = "state_dir")]
     pub config: Option<PathBuf>,
 
@@ -235,7 +235,7 @@ pub struct BeatArgs {
     #[arg(value_name = "NAME")]
     pub check: String,
 
-    /// Something is wrong: the check fails at once, with this text
+    /// Something is wrong: the check fails at once, with this text and the reason "reported"
     #[arg(
         long,
         value_name = "TEXT",

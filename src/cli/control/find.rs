@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::of_file;
 use crate::cli::args::{ChosenArgs, RemoteArgs, WatchdogArgs};
 use crate::config;
 use crate::config::settings::Settings;
@@ -75,7 +76,30 @@ pub fn asked(
     place: &WatchdogArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Vec<FoundWatchdog>, Vec<String>), String> {
+    if let Some(file) = file_of(place) {
+        return of_file::ask(file, env);
+    }
     let (targets, searched) = watchdog_targets(place, env)?;
+    let (found, troubles) = ask_all(targets);
+    if !found.is_empty() {
+        return Ok((found, troubles));
+    }
+    if troubles.is_empty() {
+        return Err(format!("no watchdog answers at {searched}: is it running?"));
+    }
+    Err(troubles.join("\n"))
+}
+
+/// The configuration file that chooses the watchdog.
+fn file_of(place: &WatchdogArgs) -> Option<&Path> {
+    let is_elsewhere = place.socket.is_some() || place.access.url.is_some();
+    place.config.as_deref().filter(|_| !is_elsewhere)
+}
+
+/// The watchdogs that answer at `targets`, and what is wrong with those that are there and do not.
+pub(super) fn ask_all(
+    targets: impl IntoIterator<Item = ControlTarget>,
+) -> (Vec<FoundWatchdog>, Vec<String>) {
     let mut found = Vec::new();
     let mut troubles = Vec::new();
     for target in targets {
@@ -102,13 +126,7 @@ pub fn asked(
             Err(why) => troubles.push(format!("{target}: {why}")),
         }
     }
-    if !found.is_empty() {
-        return Ok((found, troubles));
-    }
-    if troubles.is_empty() {
-        return Err(format!("no watchdog answers at {searched}: is it running?"));
-    }
-    Err(troubles.join("\n"))
+    (found, troubles)
 }
 
 /// Where watchdogs may answer, and what was searched, in words.
@@ -119,6 +137,11 @@ pub fn watchdog_targets(
     place: &WatchdogArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Vec<ControlTarget>, String), String> {
+    if let Some(file) = file_of(place) {
+        let (found, _) = of_file::ask(file, env)?;
+        let targets = found.into_iter().map(|one| one.target).collect();
+        return Ok((targets, file.display().to_string()));
+    }
     Ok(match (&place.socket, &place.access.url) {
         (_, Some(url)) => (
             vec![ControlTarget::Remote(remote(url, &place.access)?)],
@@ -129,7 +152,7 @@ pub fn watchdog_targets(
             (vec![ControlTarget::Socket(socket.clone())], searched)
         }
         (None, None) => {
-            let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
+            let dir = directory(None, place.state_dir.as_deref(), env)?;
             let sockets = client::sockets(&dir).map_err(|why| unreadable(&dir, &why))?;
             let sockets = sockets.into_iter().map(ControlTarget::Socket);
             (sockets.collect(), dir.display().to_string())
@@ -145,7 +168,7 @@ fn read_key(file: &Path) -> io::Result<String> {
     Ok(key)
 }
 
-fn unreadable(dir: &Path, why: &io::Error) -> String {
+pub(super) fn unreadable(dir: &Path, why: &io::Error) -> String {
     let dir = dir.display();
     match why.kind() {
         io::ErrorKind::PermissionDenied => format!(

@@ -6,6 +6,7 @@ mod confirm;
 pub mod find;
 pub mod fleet;
 mod notify_test;
+mod of_file;
 pub mod program_commands;
 mod programs;
 mod screen;

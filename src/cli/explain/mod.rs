@@ -20,6 +20,7 @@ use crate::daemon::control::client::ControlTarget;
 use crate::health::{Decision, Incident, Moment, Note, ProcessName, ProcessState, counted};
 use crate::terminal;
 
+use crate::daemon::former_names;
 use crate::daemon::timeline::{self, Timeline};
 use source::ExplainSource;
 
@@ -189,8 +190,7 @@ fn subjects(args: &ExplainArgs, store: &ExplainSource) -> Result<Vec<ExplainedCh
         known = store.checks(Some(&program))?;
     }
     if let Some(file) = &args.config {
-        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        let key = format!("watch {}", file.display());
+        let key = former_names::watch_key(&former_names::name_of_file(file));
         // a listener with a configuration file has another key
         if known.iter().any(|(watchdog, _)| *watchdog == key) {
             known.retain(|(watchdog, _)| *watchdog == key);
