@@ -10,10 +10,14 @@ use serde_json_path::JsonPath;
 
 use super::meter::{Table, each};
 
+/// No body here is larger.
+const LARGEST: u64 = 32 << 20;
+
 fn expecting(text: &str) -> Expectation {
     Expectation {
         status: StatusSet::from_words(&["2xx"]).expect("words"),
         expect: vec![Assertion::parse(text).expect("right")],
+        max_parsed: LARGEST,
         ..Expectation::default()
     }
 }

@@ -54,6 +54,17 @@ fn machine() -> String {
     format!("{day}, {cores} ({model}), {arch}, Linux {kernel}, load at the start {load}")
 }
 
+/// In microseconds, or in milliseconds where it takes longer.
+fn shown(span: Duration) -> String {
+    let micros = span.as_secs_f64() * 1e6;
+    match micros {
+        micros if micros < 10.0 => format!("{micros:.2} µs"),
+        micros if micros < 1000.0 => format!("{micros:.0} µs"),
+        micros if micros < 10_000.0 => format!("{:.2} ms", micros / 1e3),
+        micros => format!("{:.0} ms", micros / 1e3),
+    }
+}
+
 /// The table on standard output, in Markdown.
 pub struct Table(());
 
@@ -68,7 +79,7 @@ impl Table {
     pub fn alone(&mut self, what: &str, mut ours: impl FnMut() -> Duration) {
         ours();
         let all = (0..ROUNDS).map(|_| ours()).collect();
-        println!("| {what} | {:.3?} | | |", median::<Duration>(all));
+        println!("| {what} | {} | | |", shown(median(all)));
     }
 
     /// A row beside the peer `whose`.
@@ -89,7 +100,8 @@ impl Table {
         let ratio = median(ratios.collect());
         let (ours, peers): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
         let (ours, peers) = (median(ours), median(peers));
-        println!("| {what} | {ours:.3?} | {peers:.3?} ({whose}) | {ratio:.2} |");
+        let (ours, peers) = (shown(ours), shown(peers));
+        println!("| {what} | {ours} | {peers} ({whose}) | {ratio:.2} |");
     }
 
     /// A row of figures that were taken elsewhere.

@@ -166,6 +166,31 @@ fn imported_secrets_become_references_that_must_be_set() {
     for hidden in ["abcdefghij1", "mailpw77", "s3cr3ttoken", "***"] {
         assert!(!made.out.contains(hidden), "{hidden}\n{}", made.out);
     }
+    let headers = "set alert a@b.c\nset alert d@b.c with reminder on 5 cycles\ncheck host x with address a.b\n if failed port 80 protocol http \
+                   with http headers [X-API-Key: hush2, Accept: text, Authorization: Bearer hush1] request \"/?token=hush4\" then alert\n";
+    fs::write(path("headers"), headers).expect("written");
+    let made = run(&["config", "import", &path("headers")]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    for hidden in ["hush1", "hush2"] {
+        assert!(!made.out.contains(hidden), "{}", made.out);
+    }
+    assert!(made.out.contains("\"Accept\" = \"text\""), "{}", made.out);
+    assert!(
+        made.out.contains("\"Bearer ${env:HTTPOK_SECRET_"),
+        "{}",
+        made.out
+    );
+    // no reference is read there
+    let stays = "a secret stands in \"url\"";
+    assert!(
+        made.err.contains(stays) || made.out.contains(stays),
+        "{made:?}"
+    );
+    assert!(
+        made.out.contains("to = [\"a@b.c\", \"d@b.c\"]"),
+        "{}",
+        made.out
+    );
 }
 
 /// Whoever runs it where the file is names it without a directory.
@@ -557,6 +582,14 @@ fn mails_and_supervisord_of_a_listener_are_those_of_the_check() {
         (
             listener("-m 'ops@a.org, root'", ""),
             "to = [\"ops@a.org\", \"root\"]",
+            "",
+        ),
+        (
+            listener(
+                "-m a@a.org",
+                &listener("-m b@a.org", "").replace(":h]", ":i]"),
+            ),
+            "to = [\"a@a.org\", \"b@a.org\"]",
             "",
         ),
         (

@@ -120,10 +120,11 @@ pub fn reset(args: &ChecksArgs, env: Env<'_>) -> Exit {
         (&args.place, &args.chosen),
         |check| ControlCommand::Reset { check },
         |check| {
-            paused_text(
-                check,
-                "may be restarted again: back-off and budget begin anew",
-            )
+            let may = match check.targets.is_empty() {
+                true => "restarts nothing; its counting begins anew",
+                false => "may be restarted again: back-off and budget begin anew",
+            };
+            paused_text(check, may)
         },
         env,
     )

@@ -322,21 +322,36 @@ fn next(check: &CheckView, now: Moment) -> String {
             Some(silence) if silence == pause => " and silenced",
             _ => "",
         };
-        return format!("{until}{and}{}", because(pause));
+        let gave_up = if check.gave_up.is_some() {
+            "; gave up"
+        } else {
+            ""
+        };
+        return format!("{until}{and}{}{gave_up}", because(pause));
     }
+    let without_holds = next_without_holds(check, now);
+    if let Some(silence) = &check.silence {
+        let until = match silence.until {
+            Some(until) => format!("silenced until {}", near(until, now)),
+            None => "silenced".to_owned(),
+        };
+        let and = match without_holds.as_str() {
+            "-" => String::new(),
+            next => format!("; {next}"),
+        };
+        return format!("{until}{}{and}", because(silence));
+    }
+    without_holds
+}
+
+/// What will happen to a check that nobody holds.
+fn next_without_holds(check: &CheckView, now: Moment) -> String {
     if check.gave_up.is_some() {
         return match check.rearm {
             Some(rearm) if rearm <= now => "gave up; again when it fails".to_owned(),
             Some(rearm) => format!("gave up; again from {}", near(rearm, now)),
             None => "gave up; manually only".to_owned(),
         };
-    }
-    if let Some(silence) = &check.silence {
-        let until = match silence.until {
-            Some(until) => format!("silenced until {}", near(until, now)),
-            None => "silenced".to_owned(),
-        };
-        return format!("{until}{}", because(silence));
     }
     if let Some(held) = &check.held {
         let rung = check.rung.as_ref().map(|rung| format!("; {rung}"));

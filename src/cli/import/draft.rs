@@ -132,6 +132,28 @@ impl Draft {
         }
     }
 
+    /// Adds a string to the list `key` of the table `header`, which is one string where it is alone.
+    pub fn add_to_list(&mut self, header: &str, key: &str, item: &str) {
+        let prefix = format!("{key} = ");
+        let table = self.tables.iter_mut().find(|table| table.header == header);
+        let lines = table.map(|table| &mut table.lines).into_iter().flatten();
+        let mut values = lines.filter_map(|line| {
+            line.strip_prefix(&prefix)
+                .map(str::to_owned)
+                .zip(Some(line))
+        });
+        let Some((value, line)) = values.next() else {
+            return self.table(header, key, &quoted(item));
+        };
+        let mut items: Vec<String> = serde_json::from_str(&value)
+            .or_else(|_| serde_json::from_str(&value).map(|one| vec![one]))
+            .unwrap_or_default();
+        if !items.iter().any(|known| known == item) {
+            items.push(item.to_owned());
+            *line = prefix + &list(&items);
+        }
+    }
+
     fn new_table(&self, header: &str) -> TableDraft {
         TableDraft {
             header: header.to_owned(),

@@ -1,10 +1,13 @@
 //! The secrets of an imported file: the new configuration names a variable of the environment in the place of each, as
 //! it may be redirected into a file that others can read. Until the variable is set, `config check` refuses the file.
 
+use std::collections::BTreeMap;
+
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 
 use super::draft::quoted;
-use crate::secret::mask;
+use crate::secret::{mask, names_a_secret, secret_parameters};
 
 /// How the variables are called, before their number.
 const VARIABLE: &str = "HTTPOK_SECRET_";
@@ -117,8 +120,14 @@ impl Referred {
             let url = format!("{}{}", &value[..begin], &value[kept]);
             return format!("{key} = {url}\n{user}password = {}", quoted(&password));
         }
+        if key == "headers" {
+            return format!("headers = {}", self.without_headers(value, place));
+        }
         let masked = mask(value).into_owned();
         if masked == value {
+            if holds_a_secret(key, value) {
+                self.warn(key, place);
+            }
             return line.to_owned();
         }
         // where no reference is read, or asterisks of its own stand beside the secret
@@ -135,12 +144,68 @@ impl Referred {
                 format!("{key} = {filled}")
             }
             None => {
-                self.notes.push(format!(
-                    "a secret stands in {key:?} of {place}: let nobody else read this file"
-                ));
+                self.warn(key, place);
                 line.to_owned()
             }
         }
+    }
+
+    /// Says that a secret stays where no reference is read.
+    fn warn(&mut self, key: &str, place: &str) {
+        self.notes.push(format!(
+            "a secret stands in {key:?} of {place}: let nobody else read this file"
+        ));
+    }
+
+    /// The table of headers `value` with references for those that hold secrets by their names.
+    fn without_headers(&mut self, value: &str, place: &str) -> String {
+        let headers: BTreeMap<String, String> =
+            match toml::from_str::<HeadersLine>(&format!("headers = {value}")) {
+                Ok(line) => line.headers,
+                Err(_) => return value.to_owned(),
+            };
+        if !headers.keys().any(|name| names_a_secret(name)) {
+            return value.to_owned();
+        }
+        let entries = headers.into_iter().map(|(name, value)| {
+            let value = match names_a_secret(&name) {
+                true => self.header(&value, place),
+                false => value,
+            };
+            format!("{} = {}", quoted(&name), quoted(&value))
+        });
+        format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+    }
+
+    /// A reference to the value of a header; the word before a token, such as `Bearer`, is no secret.
+    fn header(&mut self, value: &str, place: &str) -> String {
+        let (scheme, secret) = match value.split_once(' ') {
+            Some((scheme, secret)) if scheme.chars().all(char::is_alphabetic) => (scheme, secret),
+            _ => ("", value),
+        };
+        let secret = secret.replace("$${", "${");
+        let reference = self.reference(secret, "headers", place, "");
+        match scheme {
+            "" => reference,
+            scheme => format!("{scheme} {reference}"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct HeadersLine {
+    headers: BTreeMap<String, String>,
+}
+
+/// Whether `value` most likely holds a secret where no reference is read.
+fn holds_a_secret(key: &str, value: &str) -> bool {
+    let value = value.to_lowercase();
+    match key {
+        "url" => !secret_parameters(&value).is_empty(),
+        "send" => ["auth", "pass", "login"]
+            .iter()
+            .any(|word| value.contains(word)),
+        _ => false,
     }
 }
 
@@ -213,6 +278,10 @@ mod tests {
                 "headers = { A = \"Bearer ${env:HTTPOK_SECRET_1}\" }",
             ),
             ("body = \"a *** b\"", "body = \"a *** b\""),
+            (
+                "headers = { X-API-Key = \"k\" }",
+                "headers = { X-API-Key = \"${env:HTTPOK_SECRET_1}\" }",
+            ),
         ] {
             let made = refer(&format!("# a.conf:3\n[[check]]\n{line}\n"));
             let notes = &made.notes;

@@ -13,7 +13,7 @@ const SLOTS: Kind = Kind::Count {
 pub static FLEET: Section = Section::new(
     "fleet",
     "Restarts that several hosts agree on. Before a check restarts anything it takes one of the slots of its group, and \
-     gives it back when the restart is verified or has failed; see the page on fleets. Without this table each host \
+     gives it back when the restart is verified or has failed; see docs/fleet.md. Without this table each host \
      restarts on its own.",
     &[&ENGINE, &RULES],
 );

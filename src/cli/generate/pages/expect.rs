@@ -46,7 +46,7 @@ const QUERIES: &[Paragraph] = &[
     Term("size", "The bytes of the body: size <= 10KiB."),
     Term(
         "certificate expires",
-        "How long the certificate is still valid, the first to expire of the verified chain: certificate expires > 14d.",
+        "How long the certificate is still valid, the first to expire of the chain that was sent: certificate expires > 14d.",
     ),
     Term("version", "The protocol: version == \"HTTP/1.1\"."),
     Term("url", "The URL that answered, after redirects."),

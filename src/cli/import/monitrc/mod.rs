@@ -92,15 +92,12 @@ fn set(statement: &[Word], globals: &mut Globals, draft: &mut Draft) {
             draft.top("every", &quoted(&format!("{}s", globals.cycle)));
             draft.remark(line, "the pause between probes");
             if has(statement, "delay") {
-                draft.leave(
-                    line,
-                    "start delay: the first probes are at once; see grace and start_period",
-                );
+                draft.leave(line, "start delay: the first probes are at once; see grace");
             }
         }
         "alert" => match after(statement, "alert") {
-            Some(to) if !draft.has("[mail]", "to") => {
-                draft.table("[mail]", "to", &quoted(to));
+            Some(to) => {
+                draft.add_to_list("[mail]", "to", to);
                 draft.remark(line, "the recipients of mails");
                 if statement.iter().any(|word| word.text.contains('{')) {
                     draft.leave(
@@ -109,13 +106,7 @@ fn set(statement: &[Word], globals: &mut Globals, draft: &mut Draft) {
                     );
                 }
             }
-            _ => draft.leave(
-                line,
-                &format!(
-                    "{}: all mails go to one list of addresses",
-                    shown(statement)
-                ),
-            ),
+            None => draft.leave(line, &format!("{}: it names nobody", shown(statement))),
         },
         "ssl" | "tls" => {
             let text: String = statement

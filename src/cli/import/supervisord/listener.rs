@@ -279,18 +279,12 @@ fn mail<'g>(last: &impl Fn(Key) -> Option<&'g str>, line: usize, draft: &mut Dra
     if draft.has(TABLE, "to") {
         draft.remark(
             line,
-            "-m: all checks send their mails to the address of the first listener",
+            "-m: all checks send their mails to the addresses of all listeners",
         );
-        return;
     }
-    let addresses: Vec<_> = to
-        .split(',')
-        .map(|address| address.trim().to_owned())
-        .filter(|address| !address.is_empty())
-        .collect();
-    match addresses.as_slice() {
-        [one] => draft.table(TABLE, "to", &quoted(one)),
-        several => draft.table(TABLE, "to", &list(several)),
+    let addresses = to.split(',').map(str::trim);
+    for address in addresses.filter(|address| !address.is_empty()) {
+        draft.add_to_list(TABLE, "to", address);
     }
     for (key, name) in [(Key::Smtp, "smtp"), (Key::From, "from")] {
         if let Some(value) = last(key) {
