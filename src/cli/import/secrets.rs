@@ -164,11 +164,12 @@ impl Referred {
                 Ok(line) => line.headers,
                 Err(_) => return value.to_owned(),
             };
-        if !headers.keys().any(|name| names_a_secret(name)) {
+        let is_secret = |name: &str, value: &str| names_a_secret(name) || mask(value) != value;
+        if !(headers.iter()).any(|(name, value)| is_secret(name, value)) {
             return value.to_owned();
         }
         let entries = headers.into_iter().map(|(name, value)| {
-            let value = match names_a_secret(&name) {
+            let value = match is_secret(&name, &value) {
                 true => self.header(&value, place),
                 false => value,
             };
@@ -274,13 +275,13 @@ mod tests {
             ),
             ("url = \"http://u@h:1/\"", "url = \"http://u@h:1/\""),
             (
-                "headers = { A = \"Bearer import-token-4711\" }",
-                "headers = { A = \"Bearer ${env:HTTPOK_SECRET_1}\" }",
+                "headers = { \"A\" = \"Bearer import-token-4711\" }",
+                "headers = { \"A\" = \"Bearer ${env:HTTPOK_SECRET_1}\" }",
             ),
             ("body = \"a *** b\"", "body = \"a *** b\""),
             (
-                "headers = { X-API-Key = \"k\" }",
-                "headers = { X-API-Key = \"${env:HTTPOK_SECRET_1}\" }",
+                "headers = { \"X-API-Key\" = \"k\" }",
+                "headers = { \"X-API-Key\" = \"${env:HTTPOK_SECRET_1}\" }",
             ),
         ] {
             let made = refer(&format!("# a.conf:3\n[[check]]\n{line}\n"));
