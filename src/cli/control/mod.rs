@@ -121,7 +121,7 @@ pub fn reset(args: &ChecksArgs, env: Env<'_>) -> Exit {
         |check| ControlCommand::Reset { check },
         |check| {
             let may = match check.targets.is_empty() {
-                true => "restarts nothing; its counting begins anew",
+                true => "restarts nothing; its counts begin anew",
                 false => "may be restarted again: back-off and budget begin anew",
             };
             paused_text(check, may)

@@ -45,6 +45,10 @@ pub const STATUS_JSON: &[Paragraph] = &[
         "The notifiers: name, pending (so many reports wait), since (when the one of them was made that was tried most often), failure (why it was not taken the last time), next (when something is tried again), given_up (so many are not tried any more), configured (false: no notifier of this name is configured).",
     ),
     Term(
+        "snapshot.unfinished",
+        "Restarts that are unfinished of checks that are not defined any more, as in pending below; left out when there is none.",
+    ),
+    Term(
         "unhealthy",
         "Why a person has set the watchdog unhealthy (httpok health set); null when nobody has.",
     ),
