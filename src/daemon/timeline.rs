@@ -126,7 +126,7 @@ impl Timeline {
 }
 
 impl TimelineLine {
-    /// A decision as a line that stands by itself. What is told again and again, of a probe or a program, is alike.
+    /// A decision as a line that stands by itself. Lines that repeat, of a probe or a program, are alike.
     pub fn of(note: &Note, text: String) -> Self {
         let is_told_again = matches!(
             note.decision,

@@ -221,7 +221,7 @@ fn the_last_events_are_shown_whether_it_runs_or_not() {
         fails(&each) > 3
     });
     let (_, all, _) = stage.local(&["events", "--last", "500"]);
-    assert_eq!(fails(&all), 1, "the same is told once: {all}");
+    assert_eq!(fails(&all), 1, "the same is reported once: {all}");
     assert!(all.contains(" more the same"), "{all}");
     let (_, two, _) = stage.local(&["events", "-n", "2"]);
     let lines = two.lines().filter(|line| !line.contains("  ... "));

@@ -24,7 +24,7 @@ pub fn compared<'a>(now: &'a [Note], then: &'a [Note]) -> Vec<(&'a Note, Side)> 
 }
 
 /// Whether two decisions are the same but for the names of incidents, which are drawn by lot, and for how many fails a
-/// result is told to be out of: what another threshold changes shows at the check that is down sooner or later.
+/// result is said to be out of: what another threshold changes shows at the check that is down sooner or later.
 fn alike(one: &Note, other: &Note) -> bool {
     if one.check != other.check {
         return false;

@@ -125,7 +125,7 @@ impl Watchdog {
         });
     }
 
-    /// Answers once the state directory has what was done; `answer` is told why it has not.
+    /// Answers once the state directory has what was done; `answer` gets the reason when it has not.
     fn answer_once_saved(
         &self,
         asked: PendingRequest,
