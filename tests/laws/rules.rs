@@ -311,9 +311,9 @@ fn panic_counts_services_not_checks() {
     }
 }
 
-#[test]
-fn paused_check_does_not_hold_restarts_of_others() {
-    let usual = Policy {
+/// Three checks that act at the first fail, each on a process of its own.
+fn three_services() -> Vec<Check> {
+    let policy = Policy {
         fail: Fails::InARow(1),
         grace: Duration::ZERO,
         ..policy()
@@ -323,12 +323,19 @@ fn paused_check_does_not_hold_restarts_of_others() {
         [false, true, false],
         [false, false, true],
     ];
-    let checks = (0..3).map(|index| one(index, usual.clone(), targets[index]));
+    let targets = targets.into_iter().enumerate();
+    let check = |(index, targets)| one(index, policy.clone(), targets);
+    targets.map(check).collect()
+}
+
+#[test]
+fn paused_check_does_not_hold_restarts_of_others() {
+    let checks = three_services();
     let limits = Limits {
         panic_threshold: Some(0.6),
         ..Limits::default()
     };
-    let mut monitor = Monitor::new(limits, 1, checks.collect());
+    let mut monitor = Monitor::new(limits, 1, checks);
     let _ = monitor.handle(
         at(0),
         Event::Pause {
@@ -347,19 +354,7 @@ fn paused_check_does_not_hold_restarts_of_others() {
 /// still held.
 #[test]
 fn stopped_program_is_not_attempted_and_does_not_hold_restarts_of_others() {
-    let usual = Policy {
-        fail: Fails::InARow(1),
-        grace: Duration::ZERO,
-        ..policy()
-    };
-    let targets = [
-        [true, false, false],
-        [false, true, false],
-        [false, false, true],
-    ];
-    let mut checks: Vec<_> = (0..3)
-        .map(|index| one(index, usual.clone(), targets[index]))
-        .collect();
+    let mut checks = three_services();
     checks[2].requires = vec!["c0".to_owned()];
     let limits = Limits {
         panic_threshold: Some(0.6),
